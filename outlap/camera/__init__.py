@@ -1,0 +1,1 @@
+"""Camera model and the canonical view, the one picture that every policy sees."""

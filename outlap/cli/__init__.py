@@ -1,0 +1,1 @@
+"""The ``outlap`` command, one verb a file."""

@@ -1,0 +1,134 @@
+"""Where Outlap's data files lie, and how files are read and written without ever leaving half of one behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from outlap.errors import OutlapError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+PACKAGE = "outlap"
+
+
+class Model(BaseModel):
+    """Base of every configuration: unknown keys, NaN and infinities are refused, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def share_directory() -> Path:
+    """Folder that holds ``launch/``, ``worlds/``, ``urdf/`` and ``config/``.
+
+    In a checkout (and an editable install) that is the checkout itself, so that an edited file takes effect at once;
+    otherwise ``share/outlap`` under the installation's prefix.
+
+    Raises:
+        OutlapError: the data files are nowhere to be found.
+    """
+    root = Path(__file__).resolve().parent.parent
+    if (root / "package.xml").is_file() and (root / "launch").is_dir():
+        return root
+    prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
+    # A package below <prefix>/lib/pythonX.Y/site-packages belongs to <prefix>: right for pip and for colcon.
+    prefixes[:0] = [str(parent) for parent in root.parents]
+    for prefix in filter(None, prefixes):
+        share = Path(prefix) / "share" / PACKAGE
+        if (share / "package.xml").is_file():
+            return share
+    raise OutlapError(f"Outlap's data files (share/{PACKAGE}) were not found near {root}: reinstall the package.")
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write ``content`` to ``path`` so that a reader, or a crash, sees the old file or the new one, never a part.
+
+    Temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    Raises:
+        OutlapError: the folder cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise OutlapError(f"cannot write {path}: {error.strerror or error}.") from error
+
+
+def read_bytes(path: Path, what: str, limit: int = 64 * 1024 * 1024) -> bytes:
+    """The whole of a file of at most ``limit`` bytes; ``what`` names its role in the error message.
+
+    Raises:
+        OutlapError: the file is missing, unreadable, not a file, or too large.
+    """
+    try:
+        if path.is_file() and path.stat().st_size > limit:
+            raise OutlapError(f"{path}: {what} of over {limit // 1024 // 1024} MiB is refused.")
+        return path.read_bytes()
+    except OSError as error:
+        raise OutlapError(f"{path}: cannot read the {what}: {error.strerror or error}.") from error
+
+
+def read_yaml(path: Path, model: type[ModelT], what: str) -> ModelT:
+    """Read a YAML file into a pydantic model.
+
+    Raises:
+        OutlapError: the file is missing, is not YAML, or a key is unknown, missing or out of range; the message names
+            the file, the key, and what was expected.
+    """
+    try:
+        content = yaml.safe_load(read_bytes(path, what).decode())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise OutlapError(f"{path}{line}: the {what} is not valid YAML: {getattr(error, 'problem', error)}.") from error
+    if not isinstance(content, dict):
+        raise OutlapError(f"{path}: the {what} must be a mapping of keys to values, not {type(content).__name__}.")
+    return validate(content, model, str(path), what)
+
+
+def validate(content: object, model: type[ModelT], where: str, what: str) -> ModelT:
+    """Check ``content`` against ``model``; ``where`` and ``what`` open the message when it does not fit.
+
+    Raises:
+        OutlapError: the content does not fit the model.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'whole file'}: {_plain(problem['msg'])}"
+            for problem in error.errors()[:3]
+        )
+        raise OutlapError(f"{where}: the {what} is refused: {problems}.") from error
+
+
+def _plain(message: str) -> str:
+    """Pydantic's wording, in the words of somebody who edits a YAML file."""
+    if message.startswith("Extra inputs are not permitted"):
+        return "unknown key"
+    if message.startswith("Field required"):
+        return "missing"
+    return message.removeprefix("Value error, ").rstrip(".")

@@ -1,0 +1,1 @@
+"""Tracks: geometry, file formats and the generator."""

@@ -1,0 +1,1 @@
+"""The car: its file, its dynamics, its steering and speed calibration."""
