@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -84,9 +85,14 @@ def read_bytes(path: Path, what: str, limit: int = 64 * 1024 * 1024) -> bytes:
         OutlapError: the file is missing, unreadable, not a file, or too large.
     """
     try:
-        if path.is_file() and path.stat().st_size > limit:
-            raise OutlapError(f"{path}: {what} of over {limit // 1024 // 1024} MiB is refused.")
-        return path.read_bytes()
+        # Non-blocking, so that a pipe or a device in the file's place is refused instead of waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise OutlapError(f"{path}: the {what} must be a regular file.")
+            if status.st_size > limit:
+                raise OutlapError(f"{path}: a {what} of over {limit / 1024 / 1024:g} MiB is refused.")
+            return file.read(limit)
     except OSError as error:
         raise OutlapError(f"{path}: cannot read the {what}: {error.strerror or error}.") from error
 
