@@ -1,0 +1,143 @@
+"""Keeps two Outlap graphs on one machine apart, and two runs out of one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from outlap.errors import OutlapError
+
+AUTOMATIC = range(1, 102)  # ROS 2's documentation: 0 to 101 are safe on every platform; 0 is everybody's default
+LARGEST = 232  # above it the discovery ports would exceed 65535
+
+# RTPS: the first participant of domain d listens on port 7400 + 250 d + 10.
+PORT_BASE, PORT_STEP, PORT_OFFSET = 7400, 250, 10
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A claimed ROS domain; ``socket`` holds the claim until it is closed or its process ends."""
+
+    id: int
+    socket: socket.socket
+
+
+@contextlib.contextmanager
+def claim_domain() -> Iterator[Domain]:
+    """Hold a ROS domain id for one Outlap graph: ``ROS_DOMAIN_ID`` where it is set, else the first free of 1 to 101.
+
+    The claim is a socket in Linux's abstract namespace, so it reaches exactly as far as local DDS traffic does (the
+    network namespace), belongs to no user, leaves no file behind and ends with the process however that ends.
+
+    Raises:
+        OutlapError: ``ROS_DOMAIN_ID`` is not a number from 0 to 232, or another Outlap graph holds it; no id is free.
+    """
+    text = os.environ.get("ROS_DOMAIN_ID", "").strip()
+    held = _claim_named(text) if text else _claim_free()
+    try:
+        yield held
+    finally:
+        held.socket.close()
+
+
+@contextlib.contextmanager
+def lock_folder(path: Path) -> Iterator[None]:
+    """Hold a run folder (made where missing) for this process, by a lock on the file ``.lock`` in it.
+
+    Raises:
+        OutlapError: another Outlap run is writing there, or the folder cannot be written.
+    """
+    lock = path / ".lock"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise OutlapError(f"cannot write to {path}: {error.strerror or error}.") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise OutlapError(f"cannot lock {lock}: {error.strerror or error}.") from error
+            holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+            raise OutlapError(
+                f"another Outlap run (process {holder}) is writing {path}: wait for it, or choose another folder."
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+        # The file stays: unlinking it would let two later runs lock two different files of one name.
+    finally:
+        os.close(handle)
+
+
+def _claim_named(text: str) -> Domain:
+    if not (text.isascii() and text.isdigit() and int(text) <= LARGEST):
+        raise OutlapError(f"ROS_DOMAIN_ID={text!r} is not a ROS domain: it must be a whole number from 0 to {LARGEST}.")
+    domain = int(text)
+    claim = _bind(domain)
+    if claim is None:
+        raise OutlapError(
+            f"another Outlap graph (process {_holder(domain)}) is already running on ROS_DOMAIN_ID {domain}: stop it, "
+            f"or choose another with ROS_DOMAIN_ID=…"
+        )
+    return Domain(domain, claim)
+
+
+def _claim_free() -> Domain:
+    for domain in AUTOMATIC:
+        claim = _bind(domain)
+        if claim is None:
+            continue
+        if _port_is_free(domain):
+            return Domain(domain, claim)
+        claim.close()  # some other ROS program talks there
+    raise OutlapError(
+        f"every ROS domain from {AUTOMATIC.start} to {AUTOMATIC.stop - 1} is in use on this machine: stop some ROS "
+        f"programs, or choose a domain with ROS_DOMAIN_ID=…"
+    )
+
+
+def _address(domain: int) -> str:
+    return f"\0outlap-ros-domain-{domain}"
+
+
+def _bind(domain: int) -> socket.socket | None:
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        claim.bind(_address(domain))
+        claim.listen(8)  # so that `_holder` can ask who we are
+    except OSError as error:
+        claim.close()
+        if error.errno != errno.EADDRINUSE:
+            raise OutlapError(f"cannot claim ROS domain {domain}: {error.strerror or error}.") from error
+        return None
+    return claim
+
+
+def _holder(domain: int) -> str:
+    """Process id of the one that holds a domain, as the kernel knows it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
+        asker.settimeout(1.0)
+        try:
+            asker.connect(_address(domain))
+            credentials = asker.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        except OSError:
+            return "unknown"
+    return str(struct.unpack("3i", credentials)[0] or "unknown")
+
+
+def _port_is_free(domain: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("", PORT_BASE + PORT_STEP * domain + PORT_OFFSET))
+        except OSError:
+            return False
+    return True
