@@ -14,7 +14,7 @@ from outlap.policy.contract import Contract
 from outlap.policy.observation import frames_to_tensor
 
 MAX_GAP = 0.5  # s between frames; after a longer silence the old frames say nothing about the motion
-CHUNK = 256  # rows of a large batch that are inferred at once, so that activations stay near the cache
+CHUNK = 32  # rows of a large batch inferred at once: activations then stay in the cache
 
 Floats = NDArray[np.float32]
 
