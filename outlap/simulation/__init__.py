@@ -1,0 +1,1 @@
+"""The built-in simulator: many cars at once, their dynamics, their cameras and what is randomised."""

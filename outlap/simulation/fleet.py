@@ -1,0 +1,175 @@
+"""Many cars on many tracks at once: where they are, how they move, and what their cameras see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from outlap.camera.model import mount_rotation
+from outlap.simulation.ground import bounds
+from outlap.simulation.look import BOXES, Looks
+from outlap.simulation.render import Renderer
+from outlap.track.geometry import Located, TrackSet
+from outlap.vehicle import dynamics
+from outlap.vehicle.car import Car
+from outlap.vehicle.outline import wheel_places
+
+TICK = 1 / 120  # s, the grain of simulated time: commands take effect and delays are counted in whole ticks
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+
+@dataclass
+class Mounts:
+    """How n cameras sit on their cars: m and rad, each of shape (n,), as in the car file."""
+
+    x: Floats
+    y: Floats
+    height: Floats
+    pitch: Floats
+    roll: Floats
+    yaw: Floats
+
+    @classmethod
+    def alike(
+        cls, n: int, x: float, height: float, pitch: float, y: float = 0, roll: float = 0, yaw: float = 0
+    ) -> Mounts:
+        """n cameras, all mounted the same."""
+        return cls(*(np.full(n, float(value)) for value in (x, y, height, pitch, roll, yaw)))
+
+
+class Fleet:
+    """n cars; every array has one row a car.
+
+    Attributes:
+        tracks: the tracks that cars drive on.
+        track: (n,) index of each car's track.
+        state: (n, 7) rows of :mod:`outlap.vehicle.dynamics`.
+        parameter: (n, 15) each car's own dynamics.
+        delay: (n,) whole ticks from a command to its effect at the actuators.
+        located: where the cars' middles are along their tracks.
+    """
+
+    def __init__(self, tracks: TrackSet, car: Car, n: int) -> None:
+        self.tracks = tracks
+        self.car = car
+        self.n = n
+        self.track = np.zeros(n, dtype=np.int64)
+        self.state = np.zeros((n, dynamics.STATE_SIZE))
+        self.parameter = dynamics.parameters(car, n)
+        self.delay = np.zeros(n, dtype=np.int64)
+        self._command = np.zeros((2, n))  # steering angle (rad) and wheel speed (rad/s) now at the actuators
+        self.located: Located = tracks.locate(self.track, self.middle())
+
+    def middle(self) -> Floats:
+        """Places of the cars' middles, half way between the axles, (n, 2) m."""
+        half = self.car.axles.wheelbase / 2
+        x, y, yaw = self.state[:, dynamics.X], self.state[:, dynamics.Y], self.state[:, dynamics.YAW]
+        return np.stack([x + half * np.cos(yaw), y + half * np.sin(yaw)], axis=1)
+
+    def place(
+        self,
+        rows: ArrayLike,
+        track: ArrayLike,
+        s: ArrayLike,
+        offset: ArrayLike = 0,
+        turn: ArrayLike = 0,
+        speed: ArrayLike = 0,
+    ) -> None:
+        """Put cars beside the centre line.
+
+        Args:
+            rows: (k,) the cars.
+            track: (k,) index of the track of each.
+            s: (k,) m, progress of the car's middle.
+            offset: (k,) m to the left of the centre line.
+            turn: (k,) rad, of the car against the centre line, left positive.
+            speed: (k,) m/s.
+        """
+        at = np.atleast_1d(np.asarray(rows, dtype=np.int64))
+        self.track[at] = track
+        xy, heading = self.tracks.pose(self.track[at], np.broadcast_to(s, at.shape), np.broadcast_to(offset, at.shape))
+        yaw = heading + turn
+        half = self.car.axles.wheelbase / 2
+        back = np.stack([np.cos(yaw), np.sin(yaw)], axis=1) * half
+        self.put(at, xy[:, 0] - back[:, 0], xy[:, 1] - back[:, 1], yaw, speed)
+
+    def put(self, rows: ArrayLike, x: ArrayLike, y: ArrayLike, yaw: ArrayLike, speed: ArrayLike = 0) -> None:
+        """Put base_link of cars at poses of the world (m, m, rad), rolling straight ahead at ``speed`` m/s."""
+        at = np.atleast_1d(np.asarray(rows, dtype=np.int64))
+        self.state[at] = 0
+        for column, value in ((dynamics.X, x), (dynamics.Y, y), (dynamics.YAW, yaw), (dynamics.SPEED, speed)):
+            self.state[at, column] = value
+        self._command[0, at] = 0
+        self._command[1, at] = self.state[at, dynamics.SPEED] / self.parameter[at, dynamics.WHEEL_RADIUS]
+        self._locate(at)
+
+    def step(self, steering: Floats, wheel_speed: Floats, ticks: int) -> None:
+        """Drive on for ``ticks`` ticks under commands given now: (n,) rad and (n,) rad/s."""
+        wanted = np.stack([steering, wheel_speed])
+        # Runs of ticks in which no delay ends need one call only.
+        edges = sorted({0, ticks, *(int(d) for d in np.unique(self.delay) if d < ticks)})
+        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+            self._command = np.where(self.delay <= begin, wanted, self._command)
+            dynamics.advance(self.state, self.parameter, self._command[0], self._command[1], (end - begin) * TICK)
+        # A delay of the whole period and more would never take effect otherwise.
+        self._command = np.where(self.delay >= ticks, wanted, self._command)
+        self.located = self.tracks.locate(self.track, self.middle(), self.located.s)
+
+    def wheel_clearance(self) -> Floats:
+        """Distance of each wheel to the nearest border, (n, 4) m, positive on the road."""
+        places = wheel_places(self.car, *(self.state[:, column] for column in (dynamics.X, dynamics.Y, dynamics.YAW)))
+        located = self.tracks.locate(np.repeat(self.track, 4), places.reshape(-1, 2), np.repeat(self.located.s, 4))
+        return np.minimum(located.left, located.right).reshape(-1, 4)
+
+    def pictures(self, renderer: Renderer, mounts: Mounts, looks: Looks) -> NDArray[np.uint8]:
+        """What the cameras see now, (n, H, W, channels) uint8."""
+        x, y, yaw = self.state[:, dynamics.X], self.state[:, dynamics.Y], self.state[:, dynamics.YAW]
+        cosine, sine = np.cos(yaw), np.sin(yaw)
+        eye = np.stack(
+            [x + cosine * mounts.x - sine * mounts.y, y + sine * mounts.x + cosine * mounts.y, mounts.height], axis=1
+        )
+        turn = np.zeros((self.n, 3, 3))
+        turn[:, 0, 0], turn[:, 0, 1], turn[:, 1, 0], turn[:, 1, 1], turn[:, 2, 2] = cosine, -sine, sine, cosine, 1
+        rotation = turn @ mount_rotations(mounts)
+        return renderer.draw(self.track, eye, rotation, looks)
+
+    def _locate(self, rows: Rows) -> None:
+        """Find cars anew that were put somewhere, searching their whole lap."""
+        hint = self.located.s.copy()
+        hint[rows] = np.nan
+        self.located = self.tracks.locate(self.track, self.middle(), hint)
+
+
+def mount_rotations(mounts: Mounts) -> Floats:
+    """(n, 3, 3): optical frame to base_link, see :func:`outlap.camera.model.mount_rotation`."""
+    return np.stack([mount_rotation(*angles) for angles in zip(mounts.pitch, mounts.roll, mounts.yaw, strict=True)])
+
+
+def road_bounds(tracks: TrackSet) -> tuple[Floats, Floats]:
+    """Lowest and highest x, y of each track's road, (T, 2) m each."""
+    pairs = [bounds(track) for track in tracks.tracks]
+    return np.stack([low for low, _ in pairs]), np.stack([high for _, high in pairs])
+
+
+def box_places(tracks: TrackSet, rows: Rows, near: Floats, rng: np.random.Generator) -> Floats:
+    """Places clear of the road for boxes, (k, BOXES, 2) m, NaN where a draw fell on it.
+
+    Args:
+        rows: (k,) index of the track of each car.
+        near: (k,) m, progress around which the boxes stand.
+        rng: source of the draws.
+    """
+    k = len(rows)
+    track = np.repeat(rows, BOXES)
+    s = (near[:, None] + rng.uniform(-1, 6, (k, BOXES))).ravel()
+    xy, half_width = tracks.middle(track, s)
+    _, heading = tracks.pose(track, s)
+    side = rng.choice([-1, 1], k * BOXES) * (half_width + rng.uniform(0.45, 2.0, k * BOXES))
+    places = xy + side[:, None] * np.stack([-np.sin(heading), np.cos(heading)], axis=1)
+    located = tracks.locate(track, places)
+    places[np.minimum(located.left, located.right) > -0.4] = np.nan
+    return places.reshape(k, BOXES, 2)

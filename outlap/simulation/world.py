@@ -1,0 +1,90 @@
+"""The live simulator's world: one car on one track, seen through the car's own lens."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outlap.camera.model import rays
+from outlap.simulation.fleet import TICK, Fleet, Mounts, box_places, road_bounds
+from outlap.simulation.ground import GroundMaps
+from outlap.simulation.look import Looks
+from outlap.simulation.render import Renderer
+from outlap.track.geometry import TrackSet
+from outlap.track.track import Track
+from outlap.vehicle.car import Car
+
+LookName = Literal["plain", "random"]
+
+
+class State(NamedTuple):
+    """Ground truth of one car; the pose is base_link's."""
+
+    x: float  # m
+    y: float  # m
+    yaw: float  # rad
+    speed: float  # m/s, forward
+    lateral_speed: float  # m/s, to the left, at base_link
+    yaw_rate: float  # rad/s
+    steering: float  # rad, front wheel of the single-track model, left positive
+
+
+class World:
+    """One simulated car.
+
+    Args:
+        track: where it drives; it starts on the centre line at the track's first row.
+        car: what it is.
+        seed: of everything random.
+        look: ``plain`` (dark road, white borders, orange dashes) or ``random`` (one draw of the trainer's looks).
+    """
+
+    def __init__(self, track: Track, car: Car, seed: int = 0, look: LookName = "plain") -> None:
+        rng = np.random.default_rng(seed)
+        self.car = car
+        self.ticks = 0
+        tracks = TrackSet([track])
+        self._fleet = Fleet(tracks, car, 1)
+        low, high = road_bounds(tracks)
+        self._looks = Looks.plain(1, low[0], high[0])
+        if look == "random":
+            start = np.zeros(1, dtype=np.int64)
+            places = box_places(tracks, start, rng.uniform(0, tracks.length), rng)
+            self._looks.randomise(start, low, high, places, rng)
+        camera = car.camera
+        self._mounts = Mounts.alike(1, camera.x, camera.height, camera.pitch, camera.y, camera.roll, camera.yaw)
+        self._renderer = Renderer(rays(camera.lens), GroundMaps.of([track]), channels=3, seed=seed)
+        self._fleet.place(0, 0, 0.0)
+        self.start_pose: tuple[float, float, float] = self.state[:3]
+
+    @property
+    def time(self) -> float:
+        """Simulated seconds since the world began; it never goes back."""
+        return self.ticks * TICK
+
+    @property
+    def state(self) -> State:
+        """The car's ground truth now."""
+        x, y, yaw, speed, lateral, rate, steering = (float(value) for value in self._fleet.state[0])
+        return State(x, y, yaw, speed, lateral - self.car.body.centre_of_mass * rate, rate, steering)
+
+    def step(self, steering: float, wheel_speed: float, ticks: int = 1) -> None:
+        """Drive on for ``ticks`` ticks of TICK seconds, steering to ``steering`` rad at ``wheel_speed`` rad/s.
+
+        Numbers that are not finite are taken as zero: the simulated actuators cannot follow them.
+        """
+        steering = steering if math.isfinite(steering) else 0.0
+        wheel_speed = wheel_speed if math.isfinite(wheel_speed) else 0.0
+        self._fleet.step(np.array([steering]), np.array([wheel_speed]), ticks)
+        self.ticks += ticks
+
+    def place(self, x: float, y: float, yaw: float) -> None:
+        """Put the car's base_link at a pose (m, m, rad), at rest."""
+        self._fleet.put(0, x, y, yaw)
+
+    def image(self) -> NDArray[np.uint8]:
+        """What the car's camera sees now, (H, W, 3) rgb8, through its own lens and mount."""
+        return self._fleet.pictures(self._renderer, self._mounts, self._looks)[0]
