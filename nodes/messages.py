@@ -1,0 +1,83 @@
+"""Topics' quality of service, and the few conversions between messages and plain values."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Quaternion
+from numpy.typing import NDArray
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+
+if TYPE_CHECKING:
+    from outlap.vehicle.car import Lens
+
+# Streams of which only the newest counts, and a late one not at all: images, /clock.
+STREAM = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Commands and poses: the newest must arrive.
+LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+# What a reader wants in full: /motor/state, /diagnostics.
+RECORD = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+
+
+def to_time(seconds: float) -> Time:
+    """Seconds as a message stamp, rounded to the nanosecond."""
+    whole, nanoseconds = divmod(round(seconds * 1e9), 1_000_000_000)
+    return Time(sec=whole, nanosec=nanoseconds)
+
+
+def to_seconds(stamp: Any) -> float:
+    """A message stamp in seconds."""
+    return stamp.sec + stamp.nanosec * 1e-9
+
+
+def to_image(stamp: Time, frame: str, pixels: NDArray[np.uint8]) -> Image:
+    """(H, W, 3) as rgb8 or (H, W) as mono8."""
+    message = Image(height=pixels.shape[0], width=pixels.shape[1], step=pixels.strides[0])
+    message.header.stamp, message.header.frame_id = stamp, frame
+    message.encoding = "rgb8" if pixels.ndim == 3 else "mono8"
+    # An array of the very type of the field is taken as it is; anything else is checked byte by byte in Python.
+    message.data = array("B", pixels.tobytes())
+    return message
+
+
+def to_pixels(message: Image) -> NDArray[np.uint8]:
+    """The picture as (H, W, 3) for rgb8 or (H, W) for mono8; a view of the message's own memory.
+
+    Raises:
+        ValueError: another encoding, or a length that does not fit the size.
+    """
+    channels = {"rgb8": 3, "mono8": 1}.get(message.encoding)
+    if channels is None:
+        raise ValueError(f"an image is {message.encoding!r}, not rgb8 or mono8")
+    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
+    pixels = rows[:, : message.width * channels]
+    return pixels.reshape(message.height, message.width, 3) if channels == 3 else pixels
+
+
+def to_camera_info(stamp: Time, frame: str, lens: Lens) -> CameraInfo:
+    """A lens as ROS describes it."""
+    info = CameraInfo(height=lens.height, width=lens.width)
+    info.header.stamp, info.header.frame_id = stamp, frame
+    info.distortion_model = "equidistant" if lens.model == "fisheye" else "plumb_bob"
+    wanted = 4 if lens.model == "fisheye" else 5
+    info.d = [*lens.distortion, *[0.0] * (wanted - len(lens.distortion))]
+    info.k = [lens.fx, 0.0, lens.cx, 0.0, lens.fy, lens.cy, 0.0, 0.0, 1.0]
+    info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    info.p = [lens.fx, 0.0, lens.cx, 0.0, 0.0, lens.fy, lens.cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return info
+
+
+def to_quaternion(yaw: float) -> Quaternion:
+    """A heading in rad as a rotation about the vertical axis."""
+    return Quaternion(z=math.sin(yaw / 2), w=math.cos(yaw / 2))
+
+
+def to_yaw(rotation: Quaternion) -> float:
+    """The heading in rad of a rotation about the vertical axis."""
+    x, y, z, w = rotation.x, rotation.y, rotation.z, rotation.w
+    return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))

@@ -1,0 +1,98 @@
+"""policy: shows each canonical view to the policy and publishes its command under the image's stamp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from geometry_msgs.msg import TwistStamped
+from outlap_nodes.messages import LATEST, STREAM, to_pixels, to_seconds
+from outlap_nodes.program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from sensor_msgs.msg import Image
+
+from outlap.camera.view import View
+from outlap.errors import OutlapError
+from outlap.files import Model
+from outlap.policy.file import load_policy
+from outlap.policy.runtime import Driver
+from outlap.safety.gate import EARLY_BY, FRAME, STALE_AFTER
+from outlap.timing import Rate
+from outlap.vehicle.car import load_car
+
+
+class Parameters(Model):
+    """See config/drive.yaml."""
+
+    policy: str
+    car: str
+
+
+class PolicyNode(LifecycleProgram):
+    """Canonical view in, curvature and speed out, as a twist."""
+
+    def __init__(self) -> None:
+        super().__init__("policy")
+
+    def configure(self) -> None:
+        parameters = read_parameters(self, Parameters)
+        policy = load_policy(Path(parameters.policy), car=load_car(parameters.car))
+        view = policy.contract.observation.view
+        if view != View():
+            raise OutlapError(
+                f"{parameters.policy}: the policy was trained for another canonical view: train it again."
+            )
+        self._shape = (view.height, view.width)
+        self._digest = policy.digest
+        self._driver = Driver(policy)
+        self._steady = steady_clock()
+        self._rate = Rate()
+        self._problem = ""
+        self._inference = 0.0  # s, the last one's
+        self._commands = self.create_lifecycle_publisher(TwistStamped, "/cmd_vel", LATEST)
+        self.create_subscription(Image, "/camera/image", self._image, STREAM)
+        self._diagnostics = Diagnostics(self, self._status)
+
+    def _image(self, message: Image) -> None:
+        stamp = to_seconds(message.header.stamp)
+        age = seconds(self.get_clock()) - stamp
+        if not -EARLY_BY <= age <= STALE_AFTER:
+            self._report(f"an image {age:.2f} s old is not acted on")
+            return
+        if (message.height, message.width) != self._shape or message.encoding != "mono8":
+            height, width = self._shape
+            self._report(
+                f"an image of {message.width}x{message.height} {message.encoding} came on /camera/image, "
+                f"the policy's view is {width}x{height} mono8"
+            )
+            return
+        begin = seconds(self._steady)
+        command = self._driver.act(stamp, to_pixels(message))
+        now = seconds(self._steady)
+        self._inference = now - begin
+        twist = TwistStamped()
+        twist.header.stamp, twist.header.frame_id = message.header.stamp, FRAME
+        twist.twist.linear.x = float(command.speed)
+        twist.twist.angular.z = float(command.curvature * command.speed)
+        self._commands.publish(twist)
+        self._rate.add(now)
+        self._report("")
+
+    def _report(self, problem: str) -> None:
+        """Log a problem once, when it begins."""
+        if problem and not self._problem:
+            self.get_logger().warning(problem)
+        self._problem = problem
+
+    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+        rate = self._rate.hertz(seconds(self._steady))
+        problem = self._problem or ("" if rate else "no images")
+        values = {"rate_hz": rate, "inference_ms": self._inference * 1e3, "digest": self._digest}
+        return ERROR if problem else OK, problem or "driving", values
+
+
+def main() -> None:
+    run(PolicyNode)
+
+
+if __name__ == "__main__":
+    main()

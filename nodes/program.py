@@ -1,0 +1,157 @@
+"""What every node program shares: parameters, bringing itself up, diagnostics, and an end without a traceback."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import TypeVar
+
+import rclpy
+import yaml
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from outlap_nodes.messages import RECORD
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from outlap.errors import OutlapError
+from outlap.files import Model, share_directory, validate
+
+ModelT = TypeVar("ModelT", bound=Model)
+
+OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
+# rclpy's own parameters, which no configuration of ours describes.
+ROS_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+
+
+def steady_clock() -> Clock:
+    """The clock that neither steps nor stops: for timers, receipt ages and rates in every world."""
+    return Clock(clock_type=ClockType.STEADY_TIME)
+
+
+def seconds(clock: Clock) -> float:
+    """A clock's reading in seconds."""
+    return clock.now().nanoseconds * 1e-9
+
+
+def read_parameters(node: Node, model: type[ModelT]) -> ModelT:
+    """The node's parameters: ``config/drive.yaml``'s, with those given at start in their place.
+
+    Raises:
+        OutlapError: a parameter is unknown, missing or out of range; the message names node and parameter.
+    """
+    path = share_directory() / "config" / "drive.yaml"
+    defaults = yaml.safe_load(path.read_text()).get(node.get_name(), {}).get("ros__parameters", {})
+    given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()}
+    own = {name: value for name, value in given.items() if name.split(".")[0] not in ROS_PARAMETERS}
+    parameters = validate({**defaults, **own}, model, f"parameters of /{node.get_name()}", "configuration")
+    for name, value in parameters.model_dump(by_alias=True).items():
+        if not node.has_parameter(name):
+            node.declare_parameter(name, value)
+    return parameters
+
+
+class Diagnostics:
+    """Publishes one status on /diagnostics each second, and at once when asked."""
+
+    def __init__(self, node: Node, status: Callable[[], tuple[bytes, str, Mapping[str, object]]]) -> None:
+        self._node, self._status = node, status
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", RECORD)
+        self._timer = node.create_timer(1.0, self.publish, clock=steady_clock())
+
+    def publish(self) -> None:
+        """Publish the status as it is now."""
+        level, message, values = self._status()
+        status = DiagnosticStatus(level=level, name=self._node.get_name(), message=message)
+        status.values = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(array)
+
+
+class LifecycleProgram(LifecycleNode):
+    """A lifecycle node that brings itself up; a subclass has ``configure`` and may have the other steps."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, automatically_declare_parameters_from_overrides=True)
+        self._refusal: Exception | None = None
+
+    def configure(self) -> None:
+        """Read parameters, open the device, create publishers and subscriptions."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the device; called once at the end, also after a failed start."""
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            self.configure()
+        except Exception as error:  # rclpy would swallow it
+            self._refusal = error
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def bring_up(self) -> None:
+        """Configure and activate.
+
+        Raises:
+            OutlapError: the configuration was refused.
+        """
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() is not TransitionCallbackReturn.SUCCESS:
+                raise self._refusal or OutlapError(f"/{self.get_name()} could not be brought up.")
+
+
+class _Stopped(BaseException):
+    """A signal came while the node was still being built."""
+
+
+def run(build: Callable[[], Node]) -> None:
+    """A node program's main: build the node, spin until SIGINT, SIGTERM or ``node.exit_code``, close it, exit.
+
+    Exit codes: 0 after a signal, the node's own ``exit_code`` when it set one, 2 after a refusal in one sentence.
+    """
+    stopped, spinning = False, False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        if not spinning:
+            raise _Stopped
+
+    # rclpy's own handlers would close the middleware before the motor could write its last neutral.
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    node: Node | None = None
+    code = 0
+    try:
+        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+        node = build()
+        if isinstance(node, LifecycleProgram):
+            node.bring_up()
+        spinning = True
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        spin_once = getattr(node, "spin_once", lambda executor: executor.spin_once(timeout_sec=0.2))
+        while not stopped and getattr(node, "exit_code", None) is None:
+            spin_once(executor)
+        code = getattr(node, "exit_code", None) or 0
+    except OutlapError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except _Stopped:
+        pass
+    finally:
+        spinning = True  # from here on a second signal must not interrupt
+        if node is not None and hasattr(node, "close"):
+            node.close()  # type: ignore[attr-defined]
+        rclpy.try_shutdown()
+    sys.exit(code)
+
+
+def _text(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,220 @@
+"""referee: the race director. Puts the car on the line, arms it, times its laps, puts it back, and writes the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from pathlib import Path
+from typing import Annotated
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from nav_msgs.msg import Odometry
+from outlap_nodes.messages import LATEST, RECORD, STREAM, to_pixels, to_quaternion, to_seconds, to_time, to_yaw
+from outlap_nodes.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
+from pydantic import Field
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import Image, JointState
+from std_srvs.srv import SetBool
+
+from outlap.errors import OutlapError
+from outlap.files import Model
+from outlap.racing.race import Race, report
+from outlap.racing.referee import Pose
+from outlap.track.formats import load_track
+from outlap.vehicle.car import load_car
+
+TICK = 0.1  # s
+SETTLE = 0.5  # s at rest on the start line before the motor is armed
+ASK_AGAIN = 0.5  # s between two requests to arm
+REARM_AFTER = 1.0  # s that a fault keeps the car stopped
+GIVE_UP_AFTER = 30.0  # s of waiting for the graph to come up, or for the motor to let itself be armed
+SILENCE = 5.0  # s without odometry, and the simulator is gone
+
+
+class Parameters(Model):
+    """See config/drive.yaml."""
+
+    track: str
+    car: str
+    policy: str
+    laps: int
+    time_limit: float  # s
+    output_dir: str
+    json_path: Annotated[str, Field(alias="json")]
+    arm: bool
+    rearm: bool
+
+
+class Phase(Enum):
+    """Where the race stands."""
+
+    WAITING = auto()  # for images and commands
+    PLACING = auto()  # the car is put on the start line and comes to rest
+    ARMING = auto()
+    RACING = auto()
+    OVER = auto()  # the motor is being disarmed
+
+
+class RefereeNode(Node):
+    """Ground truth in, a fair race out."""
+
+    def __init__(self) -> None:
+        super().__init__("referee", automatically_declare_parameters_from_overrides=True)
+        self.exit_code: int | None = None
+        self._parameters = parameters = read_parameters(self, Parameters)
+        track, car = load_track(parameters.track), load_car(parameters.car)
+        self._race = Race(track, car, Path(parameters.policy), parameters.laps, parameters.time_limit)
+        self._steady = steady_clock()
+        self._phase, self._since = Phase.WAITING, seconds(self._steady)  # and the steady time it began, s
+        self._pose: Pose | None = None
+        self._sim_time = 0.0  # s
+        self._heard = {"odometry": float("-inf"), "images": float("-inf"), "commands": float("-inf")}  # steady s
+        self._motor_state, self._motor_reason = "", "the motor has not reported yet"
+        self._stopped_at: float | None = None  # steady s
+        self._asked_at = float("-inf")  # steady s
+        self._diagnostics = Diagnostics(self, self._status)
+        self._poses = self.create_publisher(PoseStamped, "/sim/set_pose", LATEST)
+        self._arming = self.create_client(SetBool, "/motor/arm")
+        self.create_subscription(Image, "/sim/camera/image_raw", self._raw, STREAM)
+        self.create_subscription(Image, "/camera/image", self._view, STREAM)
+        self.create_subscription(TwistStamped, "/cmd_vel", lambda _: self._hear("commands"), LATEST)
+        self.create_subscription(JointState, "/motor/state", self._motor, RECORD)
+        self.create_subscription(Odometry, "/sim/odom", self._odometry, LATEST)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._hear_diagnostics, RECORD)
+        self.create_timer(TICK, self._tick, clock=self._steady)
+
+    # What arrives
+
+    def _raw(self, message: Image) -> None:
+        now = self._hear("images")
+        stamp = message.header.stamp
+        self._race.raw_image(stamp.sec * 1_000_000_000 + stamp.nanosec, now, to_pixels(message))
+
+    def _view(self, message: Image) -> None:
+        self._race.view_image(seconds(self._steady), to_pixels(message))
+
+    def _motor(self, message: JointState) -> None:
+        now, stamp = seconds(self._steady), message.header.stamp
+        self._race.actuator(stamp.sec * 1_000_000_000 + stamp.nanosec, now, message.position[0], message.velocity[1])
+
+    def _odometry(self, message: Odometry) -> None:
+        now = self._hear("odometry")
+        position = message.pose.pose.position
+        self._sim_time = to_seconds(message.header.stamp)
+        self._pose = Pose(position.x, position.y, to_yaw(message.pose.pose.orientation))
+        if self._phase is not Phase.RACING:
+            return
+        verdict = self._race.step(self._sim_time, now, self._pose, message.twist.twist.linear.x)
+        if verdict.put_back is not None:
+            self.get_logger().warning(f"{verdict.reason}: the car is put back")
+            self._place(verdict.put_back)
+        if verdict.lap is not None:
+            lap = verdict.lap
+            self.get_logger().info(
+                f"lap {len(self._race.laps)}: {lap.time_s:.2f} s, {'' if lap.clean else 'not '}clean"
+            )
+        if self._race.finished:
+            self._enter(Phase.OVER)
+            self._ask(False)
+
+    def _hear_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            values = {value.key: value.value for value in status.values}
+            if status.name == "policy":
+                self._race.policy_digest = values.get("digest", "")
+            if status.name == "motor":
+                self._motor_state, self._motor_reason = values.get("state", ""), values.get("reason", "")
+                self._motor_reported()
+
+    def _motor_reported(self) -> None:
+        if self._phase is not Phase.RACING:
+            if self._phase is Phase.ARMING and self._motor_state == "armed":
+                self._go()
+            return
+        if self._motor_state == "fault" and self._stopped_at is None:
+            self._stopped_at = seconds(self._steady)
+            self._race.stopped(self._motor_reason)
+            self.get_logger().error(f"the motor stopped the car: {self._motor_reason}")
+        elif self._motor_state == "armed":
+            self._stopped_at = None
+
+    # What the director does
+
+    def _tick(self) -> None:
+        now = seconds(self._steady)
+        if self._phase is not Phase.WAITING and now - self._heard["odometry"] > SILENCE:
+            raise OutlapError(
+                f"the simulator has been silent for {SILENCE:g} s; the race is given up, nothing is written."
+            )
+        if self._phase is Phase.WAITING:
+            missing = [what for what, heard in self._heard.items() if now - heard > 1.0]
+            if not missing:
+                self._enter(Phase.PLACING)
+                self._place(self._race.start_pose)
+            elif now - self._since > GIVE_UP_AFTER:
+                raise OutlapError(f"no {' and no '.join(missing)} within {GIVE_UP_AFTER:g} s: the race cannot start.")
+        elif self._phase is Phase.PLACING and now - self._since > SETTLE:
+            self._enter(Phase.ARMING)
+        elif self._phase is Phase.ARMING and self._parameters.arm:
+            if now - self._since > GIVE_UP_AFTER:
+                raise OutlapError(f"the motor could not be armed within {GIVE_UP_AFTER:g} s: {self._motor_reason}.")
+            self._ask_now_and_then(now)
+        elif self._phase is Phase.RACING and self._stopped_at is not None and self._parameters.rearm:
+            if now - self._stopped_at > REARM_AFTER:
+                self._ask_now_and_then(now)
+        elif self._phase is Phase.OVER and (self._motor_state != "armed" or now - self._since > 1.0):
+            self._finish()
+
+    def _go(self) -> None:
+        self._enter(Phase.RACING)
+        self._race.start(self._sim_time, seconds(self._steady))
+        self.get_logger().info("go")
+
+    def _finish(self) -> None:
+        parameters = self._parameters
+        result = self._race.result()
+        extra = Path(parameters.json_path) if parameters.json_path else None
+        report(self._race, result, Path(parameters.output_dir), extra)
+        self.exit_code = 0 if result.completed else 1
+
+    def _place(self, pose: Pose) -> None:
+        message = PoseStamped()
+        message.header.stamp, message.header.frame_id = to_time(self._sim_time), "odom"
+        message.pose.position.x, message.pose.position.y = pose.x, pose.y
+        message.pose.orientation = to_quaternion(pose.yaw)
+        self._poses.publish(message)
+
+    def _ask_now_and_then(self, now: float) -> None:
+        if now - self._asked_at > ASK_AGAIN and self._arming.service_is_ready():
+            self._ask(True)
+
+    def _ask(self, arm: bool) -> None:
+        self._asked_at = seconds(self._steady)
+        self._arming.call_async(SetBool.Request(data=arm)).add_done_callback(self._answered)
+
+    def _answered(self, future: Future) -> None:
+        answer = future.result()
+        if answer is not None and not answer.success:
+            self._motor_reason = answer.message
+
+    def _hear(self, what: str) -> float:
+        """Note that something arrived; the steady time, s."""
+        now = self._heard[what] = seconds(self._steady)
+        return now
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase, self._since = phase, seconds(self._steady)
+
+    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+        phase = self._phase.name.lower()
+        return OK, phase, {"phase": phase, "laps": len(self._race.laps), "streak": self._race.streak}
+
+
+def main() -> None:
+    run(RefereeNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""simulator: steps the built-in world in real time and offers the port that Gazebo offers too."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Mapping
+
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+from outlap_nodes.messages import LATEST, STREAM, to_camera_info, to_image, to_quaternion, to_time, to_yaw
+from outlap_nodes.program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
+from rclpy.executors import Executor
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Float64
+
+from outlap.errors import OutlapError
+from outlap.files import Model
+from outlap.simulation.world import World
+from outlap.timing import Pacer, Rate
+from outlap.track.formats import load_track
+from outlap.vehicle.car import load_car
+
+FRAME = "camera_optical_frame"
+DISCOVERY = 1.0  # s, after which another simulator on this machine has been seen
+SLOW = 0.95  # of real time, below which it is reported
+
+
+class Parameters(Model):
+    """See config/drive.yaml."""
+
+    track: str
+    car: str
+    seed: int
+    look: str
+    rate: float  # Hz
+
+
+class SimulatorNode(Node):
+    """The world in, /clock, images and odometry out."""
+
+    def __init__(self) -> None:
+        super().__init__("simulator", automatically_declare_parameters_from_overrides=True)
+        parameters = read_parameters(self, Parameters)
+        car = load_car(parameters.car)
+        self._every = round(parameters.rate / car.camera.rate)  # steps from one picture to the next
+        if self._every < 1 or not math.isclose(self._every * car.camera.rate, parameters.rate, rel_tol=1e-6):
+            raise OutlapError(
+                f"parameters of /simulator: rate {parameters.rate:g} Hz must be a multiple of "
+                f"the car's camera.rate, {car.camera.rate:g} Hz."
+            )
+        self._lens = car.camera.lens
+        self._period = 1 / parameters.rate  # s
+        self._clocks = self.create_publisher(ClockMessage, "/clock", STREAM)
+        self._world = World(load_track(parameters.track), car, parameters.seed, parameters.look)
+        self._warm_up()
+        self._refuse_company()
+        self._steps = 0
+        self._steering, self._wheel_speed = 0.0, 0.0  # rad, rad/s
+        self._images = self.create_publisher(Image, "/sim/camera/image_raw", STREAM)
+        self._infos = self.create_publisher(CameraInfo, "/sim/camera/camera_info", STREAM)
+        self._odometry = self.create_publisher(Odometry, "/sim/odom", LATEST)
+        self.create_subscription(Float64, "/sim/steering_angle", self._set_steering, LATEST)
+        self.create_subscription(Float64, "/sim/wheel_speed", self._set_wheel_speed, LATEST)
+        self.create_subscription(PoseStamped, "/sim/set_pose", self._set_pose, LATEST)
+        self._steady = steady_clock()
+        self._rate = Rate()
+        self._diagnostics = Diagnostics(self, self._status)
+        self._pacer = Pacer(self._period, seconds(self._steady))
+
+    def spin_once(self, executor: Executor) -> None:
+        """Handle messages until the next step is due, then make it."""
+        wait = self._pacer.wait(seconds(self._steady))
+        executor.spin_once(timeout_sec=wait)
+        now = seconds(self._steady)
+        if now >= self._pacer.deadline:
+            self._pacer.stepped(now)
+            self._rate.add(now)
+            self._step()
+
+    def _warm_up(self) -> None:
+        """Compile what is compiled on first use, before the clock starts."""
+        pose = self._world.start_pose
+        self._world.place(*pose)
+        self._world.step(self._period, 0.0, 0.0)
+        self._world.image()
+        self._world.place(*pose)
+
+    def _refuse_company(self) -> None:
+        """Two simulators on one domain would send every node two clocks and two worlds."""
+        end = time.monotonic() + DISCOVERY
+        while time.monotonic() < end:
+            time.sleep(0.05)
+            if self.count_publishers("/clock") > 1:
+                domain = os.environ.get("ROS_DOMAIN_ID", "0")
+                raise OutlapError(
+                    f"another simulator is already running on ROS_DOMAIN_ID {domain}: stop it, "
+                    f"or choose another domain with ROS_DOMAIN_ID=…"
+                )
+
+    def _step(self) -> None:
+        world = self._world
+        world.step(self._period, self._steering, self._wheel_speed)
+        self._steps += 1
+        stamp = to_time(self._steps * self._period)
+        self._clocks.publish(ClockMessage(clock=stamp))
+        odometry, state = Odometry(), world.state
+        odometry.header.stamp, odometry.header.frame_id, odometry.child_frame_id = stamp, "odom", "base_link"
+        odometry.pose.pose.position.x, odometry.pose.pose.position.y = float(state.x), float(state.y)
+        odometry.pose.pose.orientation = to_quaternion(float(state.yaw))
+        odometry.twist.twist.linear.x = float(state.speed)
+        odometry.twist.twist.linear.y = float(state.lateral_speed)
+        odometry.twist.twist.angular.z = float(state.yaw_rate)
+        self._odometry.publish(odometry)
+        if self._steps % self._every == 0:
+            self._images.publish(to_image(stamp, FRAME, world.image()))
+            self._infos.publish(to_camera_info(stamp, FRAME, self._lens))
+
+    def _set_steering(self, message: Float64) -> None:
+        if math.isfinite(message.data):
+            self._steering = message.data
+
+    def _set_wheel_speed(self, message: Float64) -> None:
+        if math.isfinite(message.data):
+            self._wheel_speed = message.data
+
+    def _set_pose(self, message: PoseStamped) -> None:
+        position, yaw = message.pose.position, to_yaw(message.pose.orientation)
+        if all(map(math.isfinite, (position.x, position.y, yaw))):
+            self._world.place(position.x, position.y, yaw)
+
+    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+        factor = self._rate.hertz(seconds(self._steady)) * self._period
+        slow = 0 < factor < SLOW
+        message = f"slower than real time: {factor:.2f}" if slow else "running"
+        return WARN if slow else OK, message, {"real_time_factor": factor, "time_s": self._steps * self._period}
+
+
+def main() -> None:
+    run(SimulatorNode)
+
+
+if __name__ == "__main__":
+    main()

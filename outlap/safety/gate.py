@@ -1,0 +1,181 @@
+"""The gate between a command and the motor: one decision function of (steady time, ROS time, events).
+
+It reads no clock and sends nothing. ``motor`` calls :meth:`Gate.step` whenever something arrives and on every tick,
+and writes what it returns. Any fault makes it neutral (speed zero, steering held) until it is armed again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Literal, NamedTuple
+
+from outlap.vehicle.car import Car
+
+STALE_AFTER = 0.15  # s, age of a command's receipt or stamp; with a 20 ms tick neutral comes within 200 ms
+EARLY_BY = 0.05  # s, how far a stamp may lie ahead: /clock arrives in steps of its own, behind a quick message
+STANDSTILL = 0.05  # m/s, below this a command means zero speed, because angular.z / linear.x says nothing
+ROUNDING = 1e-5  # relative, so that a float32 limit is not taken for more than the float64 one
+FRAME = "base_link"
+
+Source = Literal["policy", "hand"]
+
+
+class State(IntEnum):
+    """What the gate lets through, by severity."""
+
+    ARMED = 0  # commands move the car
+    DISARMED = 1  # neutral, as asked
+    FAULT = 2  # neutral, latched until armed again
+
+
+class Problem(IntEnum):
+    """What is wrong with a command, by severity: of several, the most severe is reported."""
+
+    NONE = 0
+    LOST = 1  # none arrived for too long, on the steady clock
+    STALE = 2  # its stamp is too old, on ROS time
+    EARLY = 3  # its stamp lies in the future
+    FRAME = 4  # not in the car's own frame
+    RANGE = 5  # more than the car can do
+    NOT_FINITE = 6
+
+
+class Twist(NamedTuple):
+    """A command as received: (source, stamp in s of ROS time, frame, linear m/s, angular rad/s)."""
+
+    source: Source
+    stamp: float
+    frame: str
+    linear: tuple[float, float, float]
+    angular: tuple[float, float, float]
+
+
+class Arm(NamedTuple):
+    """Somebody asks to arm (or to disarm)."""
+
+    arm: bool
+
+
+Event = Twist | Arm
+
+
+class Output(NamedTuple):
+    """What to send to the actuator, and why."""
+
+    speed: float  # m/s
+    steering: float  # rad, front wheel of the single-track model, left positive
+    state: State
+    reason: str  # why it is not driving, or why arming was refused; empty while driving
+    stamp: float  # s, of the command that this answers; 0 before the first
+
+
+class Gate:
+    """Decides what reaches the actuator of ``car``."""
+
+    def __init__(self, car: Car) -> None:
+        self._car = car
+        self._latest: dict[Source, tuple[Twist, float]] = {}  # with the steady time of receipt
+        self._source: Source = "policy"
+        self._state = State.DISARMED
+        self._reason = "not armed yet"
+        self._speed = 0.0  # m/s
+        self._steering = 0.0  # rad
+        self._stamp = 0.0  # s
+
+    def step(self, steady: float, ros: float, events: Sequence[Event] = ()) -> Output:
+        """The decision at ``steady`` (s, steady clock) and ``ros`` (s, ROS time) after ``events``, oldest first.
+
+        Every call, with events or without, checks the command that is in force; an unusable one is never sent.
+        """
+        refusal = ""
+        for event in events:
+            if isinstance(event, Arm):
+                refusal = self._arm(steady, ros) if event.arm else self._stop(State.DISARMED, "disarmed by request")
+            else:
+                self._receive(event, steady, ros)
+        if self._state is State.ARMED:
+            problem, text = self._check(self._source, steady, ros)
+            if problem is not Problem.NONE:
+                self._stop(State.FAULT, text)
+            else:
+                self._follow(self._latest[self._source][0])
+        return Output(self._speed, self._steering, self._state, refusal or self._reason, self._stamp)
+
+    def _receive(self, twist: Twist, steady: float, ros: float) -> None:
+        self._latest[twist.source] = (twist, steady)
+        if math.isfinite(twist.stamp):
+            self._stamp = twist.stamp
+        if twist.source == "hand" and self._state is State.ARMED:
+            # A person wins, and keeps the car until it is armed again: losing the joystick must stop the car.
+            self._source = "hand"
+        if twist.source == self._source and self._state is State.ARMED:
+            # Checked one by one, so that a bad command is not forgiven because a good one came right behind it.
+            problem, text = self._check(twist.source, steady, ros)
+            if problem is not Problem.NONE:
+                self._stop(State.FAULT, text)
+
+    def _arm(self, steady: float, ros: float) -> str:
+        """Arm, or the reason why not. The hand drives if it is sending, otherwise the policy."""
+        source: Source = "hand" if self._check("hand", steady, ros)[0] is Problem.NONE else "policy"
+        problem, text = self._check(source, steady, ros)
+        if problem is not Problem.NONE:
+            return f"arming refused: {text}"
+        self._source, self._state, self._reason = source, State.ARMED, ""
+        return ""
+
+    def _stop(self, state: State, reason: str) -> str:
+        """Neutral: zero speed, the steering held. The first fault's reason stays until somebody arms or disarms."""
+        self._state, self._reason, self._speed = state, reason, 0.0
+        return ""
+
+    def _follow(self, twist: Twist) -> None:
+        speed, curvature = twist.linear[0], _curvature(twist)
+        drive, tightest = self._car.drive, self._car.max_curvature
+        self._speed = 0.0
+        if curvature is not None:
+            self._speed = min(max(speed, -drive.max_reverse_speed), drive.max_speed)
+            self._steering = self._car.steering_angle(min(max(curvature, -tightest), tightest))
+
+    def _check(self, source: Source, steady: float, ros: float) -> tuple[Problem, str]:
+        """The most severe thing wrong with the latest command of ``source``, in words."""
+        if source not in self._latest:
+            return Problem.LOST, f"no command from the {source} yet"
+        twist, received = self._latest[source]
+        problems = {Problem.NONE: ""}
+        since, age = steady - received, ros - twist.stamp
+        if not 0 <= since <= STALE_AFTER:
+            problems[Problem.LOST] = f"no command from the {source} for {since:.2f} s"
+        if age > STALE_AFTER:
+            problems[Problem.STALE] = f"the {source}'s command is {age:.2f} s old by its stamp"
+        if age < -EARLY_BY:
+            problems[Problem.EARLY] = f"the {source}'s command is stamped {-age:.2f} s in the future"
+        if twist.frame != FRAME:
+            problems[Problem.FRAME] = f"the {source}'s command is in frame {twist.frame!r}, not {FRAME!r}"
+        if excess := self._excess(twist):
+            problems[Problem.RANGE] = excess
+        if not all(map(math.isfinite, (twist.stamp, *twist.linear, *twist.angular))):
+            problems[Problem.NOT_FINITE] = f"the {source}'s command is not finite"
+        worst = max(problems)
+        return worst, problems[worst]
+
+    def _excess(self, twist: Twist) -> str:
+        """What the command asks for beyond the car's limits; a person's speed and curvature saturate instead."""
+        if any(twist.linear[1:]) or any(twist.angular[:2]):
+            return f"the {twist.source}'s command asks a car to move sideways, up, or to tilt"
+        if twist.source == "hand":
+            return ""
+        speed, curvature = twist.linear[0], _curvature(twist) or 0.0
+        drive, tightest = self._car.drive, self._car.max_curvature * (1 + ROUNDING)
+        if not -drive.max_reverse_speed * (1 + ROUNDING) <= speed <= drive.max_speed * (1 + ROUNDING):
+            return f"the policy's speed {speed:.2f} m/s is beyond the car's {drive.max_speed:.2f} m/s"
+        if not -tightest <= curvature <= tightest:
+            return f"the policy's curvature {curvature:.2f} 1/m is beyond the car's {self._car.max_curvature:.2f} 1/m"
+        return ""
+
+
+def _curvature(twist: Twist) -> float | None:
+    """Curvature in 1/m, left positive, sign-correct in reverse; none at a standstill."""
+    speed = twist.linear[0]
+    return twist.angular[2] / speed if abs(speed) >= STANDSTILL else None
