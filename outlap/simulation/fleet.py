@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -112,7 +113,7 @@ class Fleet:
         wanted = np.stack([steering, wheel_speed])
         # Runs of ticks in which no delay ends need one call only.
         edges = sorted({0, ticks, *(int(d) for d in np.unique(self.delay) if d < ticks)})
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in pairwise(edges):
             self._command = np.where(self.delay <= begin, wanted, self._command)
             dynamics.advance(self.state, self.parameter, self._command[0], self._command[1], (end - begin) * TICK)
         # A delay of the whole period and more would never take effect otherwise.

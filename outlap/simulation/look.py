@@ -65,7 +65,7 @@ class Looks:
 
     @classmethod
     def plain(cls, n: int, low: NDArray[np.float64], high: NDArray[np.float64]) -> Looks:
-        """A tidy lab: dark road, white borders, orange dashes, on a plain floor in a room around ``low`` .. ``high``."""
+        """A tidy lab around ``low`` .. ``high`` (m): dark road, white borders, orange dashes, plain floor."""
         looks = cls(
             np.zeros(n, SCALARS),
             np.zeros((n, 8, 3), np.float32),
@@ -75,8 +75,10 @@ class Looks:
         values = {
             "line_width": 0.05, "left_line": 1, "right_line": 1, "centre_line": 1, "centre_half": 0.0125,
             "dash_rate": 2.5, "dash_duty": 0.5, "floor_grain": 6, "road_grain": 4, "grain_scale": 80,
-            "joint_rate": 1, "joint_cos": 1, "wall_height": 1.5, "wall_scale": 60, "gain": 1, "vignette": 0.1, "noise": 1.5,
-            "room_west": low[0] - 1.5, "room_east": high[0] + 1.5, "room_south": low[1] - 1.5, "room_north": high[1] + 1.5,
+            "joint_rate": 1, "joint_cos": 1, "wall_height": 1.5, "wall_scale": 60, "gain": 1,
+            "vignette": 0.1, "noise": 1.5,
+            "room_west": low[0] - 1.5, "room_east": high[0] + 1.5,
+            "room_south": low[1] - 1.5, "room_north": high[1] + 1.5,
         }  # fmt: skip
         for name, value in values.items():
             looks.scalars[name] = value
@@ -135,7 +137,8 @@ class Looks:
         uniform("shadow_duty", 0.1, 0.5)
         scalars["shade_x"], scalars["shade_y"] = rng.normal(0, 0.04, (2, k))
         for name, side, sign in (
-            ("room_west", low[:, 0], -1), ("room_east", high[:, 0], 1), ("room_south", low[:, 1], -1), ("room_north", high[:, 1], 1),
+            ("room_west", low[:, 0], -1), ("room_east", high[:, 0], 1),
+            ("room_south", low[:, 1], -1), ("room_north", high[:, 1], 1),
         ):  # fmt: skip
             scalars[name] = side + sign * (0.3 + 4 * rng.random(k) ** 2)
         scalars["wall_height"] = np.where(chance(0.15), 0.02, np.exp(rng.uniform(np.log(0.2), np.log(3), k)))

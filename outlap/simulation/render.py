@@ -50,13 +50,17 @@ class Renderer:
         rays: (H, W, 3) unit rays of the lens in the optical frame.
         maps: ground maps of the tracks.
         channels: 3 for rgb8, 1 for mono8.
-        seed: of the tiles and of the pixels' noise.
+        seed: of the pixels' noise.
+        parallel: share the cars among all cores; a live simulator with its one car must not wait for other threads.
     """
 
-    def __init__(self, rays: NDArray[np.float64], maps: GroundMaps, channels: int, seed: int = 0) -> None:
+    def __init__(
+        self, rays: NDArray[np.float64], maps: GroundMaps, channels: int, seed: int = 0, parallel: bool = True
+    ) -> None:
         self.height, self.width = rays.shape[:2]
         self.channels = channels
         self.maps = maps
+        self._kernel = _KERNELS[channels, parallel]
         self._table = ray_table(rays)
         self._tiles = tiles(0)
         self._rng = np.random.default_rng(seed)
@@ -81,8 +85,7 @@ class Renderer:
         if self.channels == 1:
             colours, boxes = (colours @ LUMA)[..., None], (boxes @ LUMA)[..., None]
         out = np.empty((n, self._table.shape[0], PIECE * self.channels), dtype=np.uint8)
-        kernel = _draw_mono if self.channels == 1 else _draw_rgb
-        kernel(
+        self._kernel(
             self._table, rotation.astype(np.float32), eye.astype(np.float32), track.astype(np.int64),
             self.maps.edge, self.maps.centre, self.maps.along, self.maps.start, self.maps.frame, self.maps.lap,
             looks.scalars, colours, looks.boxes, boxes, self._tiles, self._noise,
@@ -92,10 +95,10 @@ class Renderer:
         return out.reshape(n, -1)[:, :pixels].reshape(n, self.height, self.width, self.channels)
 
 
-def _kernel(channels: int) -> Any:
+def _kernel(channels: int, parallel: bool) -> Any:
     """The renderer for a number of channels, which the compiler must know to unroll over them."""
 
-    @numba.njit(fastmath=True, error_model="numpy", parallel=True, boundscheck=False, cache=True)
+    @numba.njit(fastmath=True, error_model="numpy", parallel=parallel, boundscheck=False, cache=True)
     def draw(
         table, rotation, eye, track, map_edge, map_centre, map_along, map_start, frame, lap,
         looks, colours, boxes, box_colours, tile, noise, noise_start, out,
@@ -361,5 +364,5 @@ def _kernel(channels: int) -> Any:
     return draw
 
 
-_draw_mono = _kernel(1)
-_draw_rgb = _kernel(3)
+# Compiled when first called, then kept on disk.
+_KERNELS = {(channels, parallel): _kernel(channels, parallel) for channels in (1, 3) for parallel in (True, False)}

@@ -12,8 +12,11 @@ WALLS = 8  # tiles that look like busy rooms
 
 
 def tiles(seed: int = 0) -> NDArray[np.int32]:
-    """All tiles, floors first, shape ((FLOORS + WALLS) * SIZE * SIZE,): each word holds a texel and its right, lower and
-    lower right neighbours (8 bits each, lowest first), wrapping at the tile's edge."""
+    """All tiles, floors first, shape ((FLOORS + WALLS) * SIZE * SIZE,).
+
+    Each word holds a texel and its right, lower and lower right neighbours (8 bits each, lowest first), wrapping at the
+    tile's edge.
+    """
     rng = np.random.default_rng(seed)
     pictures = [_floor(rng, kind) for kind in range(FLOORS)] + [_room(rng) for _ in range(WALLS)]
     return np.concatenate([_quads(picture).ravel() for picture in pictures])

@@ -56,7 +56,7 @@ class World:
             self._looks.randomise(start, low, high, places, rng)
         camera = car.camera
         self._mounts = Mounts.alike(1, camera.x, camera.height, camera.pitch, camera.y, camera.roll, camera.yaw)
-        self._renderer = Renderer(rays(camera.lens), GroundMaps.of([track]), channels=3, seed=seed)
+        self._renderer = Renderer(rays(camera.lens), GroundMaps.of([track]), channels=3, seed=seed, parallel=False)
         self._fleet.place(0, 0, 0.0)
         self.start_pose: tuple[float, float, float] = self.state[:3]
 
@@ -71,11 +71,12 @@ class World:
         x, y, yaw, speed, lateral, rate, steering = (float(value) for value in self._fleet.state[0])
         return State(x, y, yaw, speed, lateral - self.car.body.centre_of_mass * rate, rate, steering)
 
-    def step(self, steering: float, wheel_speed: float, ticks: int = 1) -> None:
-        """Drive on for ``ticks`` ticks of TICK seconds, steering to ``steering`` rad at ``wheel_speed`` rad/s.
+    def step(self, dt: float, steering: float, wheel_speed: float) -> None:
+        """Drive on for ``dt`` s, a whole number of TICKs, steering to ``steering`` rad at ``wheel_speed`` rad/s.
 
         Numbers that are not finite are taken as zero: the simulated actuators cannot follow them.
         """
+        ticks = max(round(dt / TICK), 1)
         steering = steering if math.isfinite(steering) else 0.0
         wheel_speed = wheel_speed if math.isfinite(wheel_speed) else 0.0
         self._fleet.step(np.array([steering]), np.array([wheel_speed]), ticks)
