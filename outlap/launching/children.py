@@ -48,6 +48,7 @@ class Child:
     def __init__(self, process: Process, guard: Guard) -> None:
         self.name = process.name
         self.required = process.required
+        self._node = process.node
         self.closed = False  # whether its output has come to an end
         try:
             self._popen = subprocess.Popen(
@@ -73,7 +74,13 @@ class Child:
         return self._popen.pid
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process and whatever it started in its group."""
+        """Send a signal to the process and whatever it started in its group.
+
+        ROS nodes treat SIGINT and SIGTERM alike, but one written in Python that is still importing answers the first
+        with a page of traceback and the second with silence: so they get the second for both.
+        """
+        if self._node and number == signal.SIGINT:
+            number = signal.SIGTERM
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 

@@ -51,7 +51,7 @@ def parameter_value(text: str, kind: str, where: str) -> Parameter:
 def parameter_rule(node: str | None, name: str, value: Parameter) -> str:
     """What stands after ``-p`` on a node's command line; strings are quoted, so that ``y`` or ``007`` stay strings.
 
-    With the node's name in front, the value wins over a parameter file's section for that node.
+    With the node's name in front, the value wins over an earlier parameter file's section for that node.
     """
     rendered = f"[{', '.join(map(_yaml, value))}]" if isinstance(value, list) else _yaml(value)
     return f"{f'{node}:' if node else ''}{name}:={rendered}"

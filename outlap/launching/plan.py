@@ -23,12 +23,13 @@ OUTPUTS = ("screen", "both")
 
 @dataclass(frozen=True)
 class Process:
-    """One program of the graph; when a ``required`` one ends, the graph ends."""
+    """One program of the graph; when a ``required`` one ends, the graph ends. ``node``: it is a ROS node."""
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str]
     required: bool
+    node: bool
     folder: Path | None = None
 
 
@@ -135,15 +136,17 @@ class _Planner:
         if command is None:
             raise OutlapError(f"{element.where}: no program {program!r} of the package {package!r} is installed.")
         name = self._text(element, "name")
+        namespace = (self._text(element, "namespace") or "").strip("/")
         ros: list[str] = []
         if name is not None:
             ros += ["-r", f"__node:={name}"]
-        if (namespace := self._text(element, "namespace")) is not None:
-            ros += ["-r", f"__ns:=/{namespace.strip('/')}"]
+        if namespace:
+            ros += ["-r", f"__ns:=/{namespace}"]
         for remap in element.named("remap"):
             ros += ["-r", f"{self._need(remap, 'from')}:={self._need(remap, 'to')}"]
         for parameter in element.named("param"):
-            ros += self._parameter(parameter, name)
+            # rcl cannot parse a rule for a node in a namespace; such a rule is for every node of the process.
+            ros += self._parameter(parameter, None if namespace else name)
         words = (*command, *self._words(element, "args"), *(("--ros-args", *ros) if ros else ()))
         self._add(element, name or program, words)
 
@@ -166,7 +169,8 @@ class _Planner:
             raise OutlapError(f"{element.where}: the folder cwd={folder!r} does not exist.")
         required = on_exit == "shutdown"
         where = None if folder is None else Path(folder)
-        self.processes.append(Process(name, command, dict(self.environment), required, where))
+        node = element.tag == "node"
+        self.processes.append(Process(name, command, dict(self.environment), required, node, where))
 
     def _parameter(self, element: Element, node: str | None) -> list[str]:
         if (source := self._text(element, "from")) is not None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from outlap.errors import OutlapError
 from outlap.launching.children import Child, Guard, exit_text
 from outlap.launching.domain import claim_domain
 from outlap.launching.environment import ros_environment
@@ -53,24 +54,31 @@ class _Graph:
         self._deadline = 0.0
 
     def run(self) -> int:
+        refusal: OutlapError | None = None
         with Guard() as guard, self._signals(), contextlib.closing(self._selector):
             try:
-                for process in self._processes:
-                    self._start(process, guard)
+                self._start_all(guard)
+            except OutlapError as error:  # those that did start end like any others
+                refusal = error
+                self._stop(error.exit_code)
+            try:
                 while self._children and self._stage < len(ESCALATION):
                     self._wait(guard)
-            finally:
+            finally:  # also after an error of our own
                 for child in self._children.values():
                     child.signal(signal.SIGKILL)
+        if refusal is not None:
+            raise refusal
         for child in self._children.values():
             self._output.say(f"{child.name} (process {child.pid}) does not even end when killed")
         return self._failure if self._result is None else self._result
 
-    def _start(self, process: Process, guard: Guard) -> None:
-        child = Child(process, guard)
-        self._children[child.pid] = child
-        self._selector.register(child.ended, selectors.EVENT_READ, ("ended", child))
-        self._selector.register(child.output, selectors.EVENT_READ, ("output", child))
+    def _start_all(self, guard: Guard) -> None:
+        for process in self._processes:
+            child = Child(process, guard)
+            self._children[child.pid] = child
+            self._selector.register(child.ended, selectors.EVENT_READ, ("ended", child))
+            self._selector.register(child.output, selectors.EVENT_READ, ("output", child))
 
     def _wait(self, guard: Guard) -> None:
         timeout = None if self._stage < 0 else max(0.0, self._deadline - time.monotonic())
