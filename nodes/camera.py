@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from outlap_nodes.messages import STREAM, to_camera_info, to_image, to_pixels
-from outlap_nodes.program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 from sensor_msgs.msg import CameraInfo, Image
 
 from outlap.camera.view import View
@@ -15,6 +13,9 @@ from outlap.errors import OutlapError
 from outlap.files import Model
 from outlap.timing import Rate
 from outlap.vehicle.car import load_car
+
+from .messages import STREAM, to_camera_info, to_image, to_pixels
+from .program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 FRAME = "camera_optical_frame"
 

@@ -6,18 +6,6 @@ from collections.abc import Mapping
 from typing import Literal
 
 from geometry_msgs.msg import TwistStamped
-from outlap_nodes.messages import LATEST, RECORD, to_seconds, to_time
-from outlap_nodes.program import (
-    ERROR,
-    OK,
-    WARN,
-    Diagnostics,
-    LifecycleProgram,
-    read_parameters,
-    run,
-    seconds,
-    steady_clock,
-)
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -28,6 +16,19 @@ from outlap.files import Model
 from outlap.safety.gate import Arm, Event, Gate, Output, Source, State, Twist
 from outlap.timing import Rate
 from outlap.vehicle.car import load_car
+
+from .messages import LATEST, RECORD, to_seconds, to_time
+from .program import (
+    ERROR,
+    OK,
+    WARN,
+    Diagnostics,
+    LifecycleProgram,
+    read_parameters,
+    run,
+    seconds,
+    steady_clock,
+)
 
 TICK = 0.02  # s, on the steady clock; with the gate's 0.15 s a lost command means neutral within 0.2 s
 REPEAT = 0.1  # s, an unchanged output is written again this often, for actuators that stop by themselves
@@ -71,8 +72,8 @@ class MotorNode(LifecycleProgram):
         self._output: Output | None = None
         self._written = float("-inf")  # s
         self._diagnostics = Diagnostics(self, self._status)
-        self.create_subscription(TwistStamped, "/cmd_vel", lambda twist: self._command("policy", twist), LATEST)
-        self.create_subscription(TwistStamped, "/cmd_vel/hand", lambda twist: self._command("hand", twist), LATEST)
+        self.create_subscription(TwistStamped, "/cmd_vel", self._policy_command, LATEST)
+        self.create_subscription(TwistStamped, "/cmd_vel/hand", self._hand_command, LATEST)
         self.create_service(SetBool, "/motor/arm", self._arm)
         self.create_timer(TICK, self._tick, clock=self._steady)
         self._tick()
@@ -85,6 +86,12 @@ class MotorNode(LifecycleProgram):
         """The last thing written is neutral, with the steering as it was."""
         if self._actuator is not None:
             self._step(Arm(False))
+
+    def _policy_command(self, message: TwistStamped) -> None:
+        self._command("policy", message)
+
+    def _hand_command(self, message: TwistStamped) -> None:
+        self._command("hand", message)
 
     def _command(self, source: Source, message: TwistStamped) -> None:
         linear, angular = message.twist.linear, message.twist.angular

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from geometry_msgs.msg import TwistStamped
-from outlap_nodes.messages import LATEST, STREAM, to_pixels, to_seconds
-from outlap_nodes.program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 from sensor_msgs.msg import Image
 
 from outlap.camera.view import View
@@ -18,6 +16,9 @@ from outlap.policy.runtime import Driver
 from outlap.safety.gate import EARLY_BY, FRAME, STALE_AFTER
 from outlap.timing import Rate
 from outlap.vehicle.car import load_car
+
+from .messages import LATEST, STREAM, to_pixels, to_seconds
+from .program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 
 class Parameters(Model):

@@ -9,10 +9,11 @@ from types import FrameType
 from typing import TypeVar
 
 import rclpy
+import rclpy.utilities
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from outlap_nodes.messages import RECORD
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
@@ -20,6 +21,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from outlap.errors import OutlapError
 from outlap.files import Model, share_directory, validate
+
+from .messages import RECORD
 
 ModelT = TypeVar("ModelT", bound=Model)
 
@@ -46,7 +49,7 @@ def read_parameters(node: Node, model: type[ModelT]) -> ModelT:
     """
     path = share_directory() / "config" / "drive.yaml"
     defaults = yaml.safe_load(path.read_text()).get(node.get_name(), {}).get("ros__parameters", {})
-    given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()}
+    given = {name: node.get_parameter(name).value for name in node.get_parameters_by_prefix("")}
     own = {name: value for name, value in given.items() if name.split(".")[0] not in ROS_PARAMETERS}
     parameters = validate({**defaults, **own}, model, f"parameters of /{node.get_name()}", "configuration")
     for name, value in parameters.model_dump(by_alias=True).items():
@@ -149,7 +152,7 @@ def run(build: Callable[[], Node]) -> None:
         spinning = True  # from here on a second signal must not interrupt
         if node is not None and hasattr(node, "close"):
             node.close()  # type: ignore[attr-defined]
-        rclpy.try_shutdown()
+        rclpy.utilities.try_shutdown()
     sys.exit(code)
 
 

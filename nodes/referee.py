@@ -1,4 +1,4 @@
-"""referee: the race director. Puts the car on the line, arms it, times its laps, puts it back, and writes the results."""
+"""referee: the race director. Puts the car on the line, arms it, times its laps, and writes the results."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Annotated
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from nav_msgs.msg import Odometry
-from outlap_nodes.messages import LATEST, RECORD, STREAM, to_pixels, to_quaternion, to_seconds, to_time, to_yaw
-from outlap_nodes.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
 from pydantic import Field
 from rclpy.node import Node
 from rclpy.task import Future
@@ -24,6 +22,9 @@ from outlap.racing.race import Race, report
 from outlap.racing.referee import Pose
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
+
+from .messages import LATEST, RECORD, STREAM, to_pixels, to_quaternion, to_seconds, to_time, to_yaw
+from .program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
 
 TICK = 0.1  # s
 SETTLE = 0.5  # s at rest on the start line before the motor is armed
@@ -63,7 +64,7 @@ class RefereeNode(Node):
     def __init__(self) -> None:
         super().__init__("referee", automatically_declare_parameters_from_overrides=True)
         self.exit_code: int | None = None
-        self._parameters = parameters = read_parameters(self, Parameters)
+        self._settings = parameters = read_parameters(self, Parameters)
         track, car = load_track(parameters.track), load_car(parameters.car)
         self._race = Race(track, car, Path(parameters.policy), parameters.laps, parameters.time_limit)
         self._steady = steady_clock()
@@ -79,7 +80,7 @@ class RefereeNode(Node):
         self._arming = self.create_client(SetBool, "/motor/arm")
         self.create_subscription(Image, "/sim/camera/image_raw", self._raw, STREAM)
         self.create_subscription(Image, "/camera/image", self._view, STREAM)
-        self.create_subscription(TwistStamped, "/cmd_vel", lambda _: self._hear("commands"), LATEST)
+        self.create_subscription(TwistStamped, "/cmd_vel", self._command, LATEST)
         self.create_subscription(JointState, "/motor/state", self._motor, RECORD)
         self.create_subscription(Odometry, "/sim/odom", self._odometry, LATEST)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._hear_diagnostics, RECORD)
@@ -98,6 +99,9 @@ class RefereeNode(Node):
     def _motor(self, message: JointState) -> None:
         now, stamp = seconds(self._steady), message.header.stamp
         self._race.actuator(stamp.sec * 1_000_000_000 + stamp.nanosec, now, message.position[0], message.velocity[1])
+
+    def _command(self, message: TwistStamped) -> None:
+        self._hear("commands")
 
     def _odometry(self, message: Odometry) -> None:
         now = self._hear("odometry")
@@ -157,11 +161,11 @@ class RefereeNode(Node):
                 raise OutlapError(f"no {' and no '.join(missing)} within {GIVE_UP_AFTER:g} s: the race cannot start.")
         elif self._phase is Phase.PLACING and now - self._since > SETTLE:
             self._enter(Phase.ARMING)
-        elif self._phase is Phase.ARMING and self._parameters.arm:
+        elif self._phase is Phase.ARMING and self._settings.arm:
             if now - self._since > GIVE_UP_AFTER:
                 raise OutlapError(f"the motor could not be armed within {GIVE_UP_AFTER:g} s: {self._motor_reason}.")
             self._ask_now_and_then(now)
-        elif self._phase is Phase.RACING and self._stopped_at is not None and self._parameters.rearm:
+        elif self._phase is Phase.RACING and self._stopped_at is not None and self._settings.rearm:
             if now - self._stopped_at > REARM_AFTER:
                 self._ask_now_and_then(now)
         elif self._phase is Phase.OVER and (self._motor_state != "armed" or now - self._since > 1.0):
@@ -173,7 +177,7 @@ class RefereeNode(Node):
         self.get_logger().info("go")
 
     def _finish(self) -> None:
-        parameters = self._parameters
+        parameters = self._settings
         result = self._race.result()
         extra = Path(parameters.json_path) if parameters.json_path else None
         report(self._race, result, Path(parameters.output_dir), extra)

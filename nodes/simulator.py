@@ -9,8 +9,6 @@ from collections.abc import Mapping
 
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
-from outlap_nodes.messages import LATEST, STREAM, to_camera_info, to_image, to_quaternion, to_time, to_yaw
-from outlap_nodes.program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
 from rclpy.executors import Executor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -19,10 +17,13 @@ from std_msgs.msg import Float64
 
 from outlap.errors import OutlapError
 from outlap.files import Model
-from outlap.simulation.world import World
+from outlap.simulation.world import LookName, World
 from outlap.timing import Pacer, Rate
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
+
+from .messages import LATEST, STREAM, to_camera_info, to_image, to_quaternion, to_time, to_yaw
+from .program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
 
 FRAME = "camera_optical_frame"
 DISCOVERY = 1.0  # s, after which another simulator on this machine has been seen
@@ -35,7 +36,7 @@ class Parameters(Model):
     track: str
     car: str
     seed: int
-    look: str
+    look: LookName
     rate: float  # Hz
 
 

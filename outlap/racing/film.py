@@ -14,6 +14,7 @@ from typing import NamedTuple
 import av
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from outlap.errors import OutlapError
@@ -69,8 +70,8 @@ class Film:
             self._encode(temporary, progress)
             with open(temporary, "rb") as file:  # noqa: PTH123 - for its descriptor
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
         except OSError as error:
             raise OutlapError(f"cannot write {path}: {error.strerror or error}.") from error
         finally:
@@ -95,14 +96,14 @@ class Film:
                 container.mux(stream.encode())
 
     def _draw(self, scene: Scene) -> Image:
-        raw = cv2.cvtColor(cv2.imdecode(np.frombuffer(scene.raw, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        raw = cv2.cvtColor(_picture(scene.raw, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
         scale = max(1, round(WIDTH / raw.shape[1]))
         # H.264's colour planes are of half size: both sides must be even.
         width, height = (side * scale // 2 * 2 for side in (raw.shape[1], raw.shape[0]))
         canvas = np.full((height + PANEL, width, 3), BACK, np.uint8)
         canvas[:height] = cv2.resize(raw, (width, height), interpolation=cv2.INTER_CUBIC)
         if scene.view:
-            _inset(canvas, cv2.imdecode(np.frombuffer(scene.view, np.uint8), cv2.IMREAD_GRAYSCALE), width)
+            _inset(canvas, _picture(scene.view, cv2.IMREAD_GRAYSCALE), width)
         _text(canvas, f"lap {scene.lap}   {scene.time:6.2f} s", (12, 26))
         middle, top, bottom = width // 2, height + 34, height + 50
         # Steering from the middle outwards, left to the left; speed from left to right.
@@ -134,5 +135,11 @@ def _text(canvas: Image, text: str, at: tuple[int, int]) -> None:
         cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)
 
 
-def _jpeg(picture: Image) -> bytes:
+def _jpeg(picture: MatLike) -> bytes:
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+
+
+def _picture(jpeg: bytes, mode: int) -> Image:
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), mode)
+    assert picture is not None, "a JPEG of our own making"
+    return picture.astype(np.uint8, copy=False)

@@ -72,7 +72,7 @@ class Race:
 
     def raw_image(self, stamp: int, now: float, image: Picture) -> None:
         """The camera's picture (H, W, 3), stamped ``stamp`` ns of simulated time, arrived."""
-        if self._running:
+        if self._began is not None and not self.finished:
             self._latency.image(stamp, now)
             self.film.add(image, self._newest_view, stamp * 1e-9 - self._began[0], len(self.laps) + 1, *self._sent)
 

@@ -41,8 +41,8 @@ def lap_table(result: Result) -> Table:
     latency = result.frame_to_actuator_ms
     table = Table(
         title=f"{result.track}: {'completed' if result.completed else 'not completed'}",
-        caption=f"frame to actuator {_ms(latency.p50)} (p50), {_ms(latency.p99)} (p99), camera {result.camera_hz:.1f} Hz, "
-        f"{result.real_time_factor:.2f} of real time",
+        caption=f"frame to actuator {_ms(latency.p50)} (p50), {_ms(latency.p99)} (p99), "
+        f"camera {result.camera_hz:.1f} Hz, {result.real_time_factor:.2f} of real time",
     )
     for column in ("lap", "time", "off track", "put back", "clean"):
         table.add_column(column, justify="right")
