@@ -1,0 +1,47 @@
+"""What must be right before a race's processes are started, so that a mistake is told in one sentence at once."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from pathlib import Path
+
+from outlap.errors import OutlapError
+from outlap.policy.file import load_policy
+from outlap.track.formats import load_track
+from outlap.vehicle.car import load_car
+
+RESULTS = ("result.json", "lap.png", "drive.mp4")
+
+
+def check_race(policy: Path, track: str, laps: int, json: Path | None, out: Path, car: str) -> None:
+    """See that ``policy`` may drive ``car`` on ``track``, and that the results can be written.
+
+    Raises:
+        OutlapError: the first thing that is wrong.
+    """
+    if laps < 1:
+        raise OutlapError(f"a race is over {laps} laps? Give at least 1.")
+    load_policy(policy, car=load_car(car))
+    load_track(track)
+    for folder in (out, *([json.parent] if json else [])):
+        _check_writable(folder)
+    if json is not None and json.is_dir():
+        raise OutlapError(f"{json} is a folder: give a file name for the result.")
+    if importlib.util.find_spec("rclpy") is None:
+        raise OutlapError("ROS 2's rclpy is not installed here: pip install 'outlap[sim,ros]', or source ROS 2 Jazzy.")
+
+
+def clear_results(out: Path) -> None:
+    """Remove an earlier race's results from ``out``, lest they pass for this one's."""
+    for name in RESULTS:
+        (out / name).unlink(missing_ok=True)
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutlapError(f"cannot write to {folder}: {error.strerror or error}.") from error
