@@ -139,7 +139,7 @@ def run(build: Callable[[], Node]) -> None:
         spinning = True
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        spin_once = getattr(node, "spin_once", lambda executor: executor.spin_once(timeout_sec=0.2))
+        spin_once = getattr(node, "spin_once", lambda executor: executor.spin_once(timeout_sec=0.1))
         while not stopped and getattr(node, "exit_code", None) is None:
             spin_once(executor)
         code = getattr(node, "exit_code", None) or 0

@@ -46,7 +46,8 @@ def draw_lap(path: Path, track: Track, line: Sequence[Place], result: Result) ->
     axes.plot(*_closed(track.center).T, color="#f0c419", linewidth=0.8, linestyle=(0, (6, 6)), zorder=2)
     start = np.stack([track.left[0], track.right[0]])
     axes.plot(*start.T, color="white", linewidth=3, solid_capstyle="butt", zorder=3)
-    axes.annotate("start", start.mean(axis=0), (0, 12), textcoords="offset points", ha="center", zorder=6, fontsize=9)
+    outwards = (start[1] - start[0]) / np.hypot(*(start[1] - start[0]))
+    axes.annotate("start", start[1] + 0.12 * outwards, ha="center", va="center", zorder=6, fontsize=9)
     _speed_line(figure, axes, line)
     axes.set_aspect("equal")
     axes.margins(0.04)
@@ -54,7 +55,7 @@ def draw_lap(path: Path, track: Track, line: Sequence[Place], result: Result) ->
     axes.set_ylabel("y in m")
     axes.set_title(_title(result), fontsize=11)
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=150)
+    figure.savefig(content, format="png", dpi=150, bbox_inches="tight")
     write_atomic(path, content.getvalue())
 
 
@@ -65,9 +66,11 @@ def _speed_line(figure: Figure, axes, line: Sequence[Place]) -> None:
     pieces = np.stack([places[:-1, :2], places[1:, :2]], axis=1)
     driven = np.hypot(*(pieces[:, 1] - pieces[:, 0]).T) < CARRIED
     drawn = LineCollection(list(pieces[driven]), array=places[1:, 2][driven], cmap="turbo", linewidth=2, zorder=4)
-    drawn.set_clim(0.0, max(float(places[:, 2].max()), 0.1))
+    # The standing start would take half of the colours; what is slower than nearly all of the race shares one.
+    slowest, fastest = np.percentile(places[:, 2], [3, 100])
+    drawn.set_clim(slowest, max(fastest, slowest + 0.1))
     axes.add_collection(drawn)
-    figure.colorbar(drawn, ax=axes, label="speed in m/s", shrink=0.8)
+    figure.colorbar(drawn, ax=axes, label="speed in m/s", shrink=0.8, extend="min")
 
 
 def _title(result: Result) -> str:
