@@ -110,7 +110,7 @@ def _verified(content: bytes, path: Path, car: Car | None, allowed: Collection[s
         raise OutlapError(f"{path}: the policy's digest {digest[:12]}… is not on the list of allowed ones.")
     network = parse_network(content, str(path))
     entries = {entry.key: entry.value for entry in network.metadata_props}
-    if sorted(entries) != sorted((CONTRACT, GOLDEN, DIGEST)) or len(network.metadata_props) != len(entries):
+    if set(entries) != {CONTRACT, GOLDEN, DIGEST} or len(network.metadata_props) != len(entries):
         raise OutlapError(f"{path}: the policy's metadata must hold {CONTRACT}, {GOLDEN} and {DIGEST}, once each.")
     if entries[DIGEST] != MARKER.decode() + digest:
         raise OutlapError(f"{path}: the policy's digest does not stand in its metadata.")
