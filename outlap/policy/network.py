@@ -18,7 +18,7 @@ from outlap.policy.contract import Contract
 
 OPSETS = range(13, 27)  # versions of the standard operator set that have been tried or only add operators
 MAX_NODES = 2000
-MAX_ELEMENTS = 1 << 23  # of one tensor between operators at the golden batch: 32 MB of float32
+MAX_ELEMENTS = 1 << 24  # of a tensor, and of all that operators make at the golden batch: 64 MB of float32
 MAX_OPERATIONS = 4e8  # multiply-adds at the golden batch: 0.1 s on a slow core, far slower than any frame rate
 
 # Feed-forward image networks and what PyTorch's exporter puts around them. No control flow (it may never end), nothing
@@ -95,7 +95,7 @@ def _check_tensors(model: onnx.ModelProto, where: str) -> None:
     for tensor in _tensors(model):
         if tensor.external_data or tensor.data_location != onnx.TensorProto.DEFAULT:
             raise OutlapError(f"{where} keeps tensor {tensor.name[:64]!r} in another file: a policy is one file.")
-        if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > MAX_ELEMENTS * 2:
+        if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > MAX_ELEMENTS:
             raise OutlapError(f"{where}: tensor {tensor.name[:64]!r} has the absurd shape {list(tensor.dims)[:8]}.")
 
 
@@ -143,16 +143,20 @@ def _check_work(model: onnx.ModelProto, contract: Contract, batch: int, where: s
         dims = value.type.tensor_type.shape.dim
         if value.type.tensor_type.HasField("shape") and all(size.HasField("dim_value") for size in dims):
             shapes[value.name] = tuple(size.dim_value for size in dims)
-    operations = 0.0
+    elements, operations = 0, 0.0
     for node in fixed.graph.node:
         for name in filter(None, (*node.input, *node.output)):
             if name not in shapes:
                 raise OutlapError(
                     f"{where}: the size of {name[:64]!r} ({node.op_type}) cannot be told before running it."
                 )
-            if min(shapes[name], default=1) < 0 or math.prod(shapes[name]) > MAX_ELEMENTS * 2:
+            if min(shapes[name], default=1) < 0 or math.prod(shapes[name]) > MAX_ELEMENTS:
                 raise OutlapError(f"{where}: {name[:64]!r} ({node.op_type}) has the absurd shape {shapes[name][:8]}.")
-        operations += _operations(node, shapes)
+        made = sum(math.prod(shapes[name]) for name in node.output if name)
+        elements += made
+        operations += made * _operations_each(node, shapes)
+    if elements > MAX_ELEMENTS:
+        raise OutlapError(f"{where} makes {elements} numbers on its way to an action: at most {MAX_ELEMENTS} are made.")
     if operations > MAX_OPERATIONS:
         raise OutlapError(
             f"{where} needs {operations / batch:.2g} multiply-adds an inference: at most {MAX_OPERATIONS / batch:.2g} "
@@ -160,18 +164,13 @@ def _check_work(model: onnx.ModelProto, contract: Contract, batch: int, where: s
         )
 
 
-def _operations(node: onnx.NodeProto, shapes: dict[str, tuple[int, ...]]) -> float:
-    """Upper bound of a node's multiply-adds."""
-    made = float(sum(math.prod(shapes[name]) for name in node.output if name))
-    each = 1.0
+def _operations_each(node: onnx.NodeProto, shapes: dict[str, tuple[int, ...]]) -> float:
+    """Upper bound of the multiply-adds for one element that a node makes."""
     if node.op_type == "Conv":
-        each = math.prod(shapes[node.input[1]][1:])
-    elif node.op_type in ("MatMul", "Gemm"):
-        each = max(shapes[node.input[0]], default=1)
-    for attribute in node.attribute:
-        if attribute.name == "kernel_shape" and node.op_type != "Conv":
-            each = math.prod(attribute.ints)
-    return made * each
+        return math.prod(shapes[node.input[1]][1:])
+    if node.op_type in ("MatMul", "Gemm"):
+        return max(shapes[node.input[0]], default=1)
+    return max((math.prod(a.ints) for a in node.attribute if a.name == "kernel_shape"), default=1)
 
 
 def _first_line(error: Exception) -> str:

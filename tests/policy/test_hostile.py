@@ -138,12 +138,18 @@ def subgraph() -> onnx.GraphProto:
 
 
 def wide_multiplication(model: onnx.ModelProto) -> None:
-    """A hundred products of 2048 x 2048 with one weight: a small file, much work."""
-    square = np.zeros((2048, 2048), np.float32)
+    """Products of a large weight with itself: a file of a few megabytes, work for minutes."""
+    square = np.zeros((1024, 1024), np.float32)
     model.graph.initializer.append(numpy_helper.from_array(square, "square"))
-    names = ["square", *(f"square{i}" for i in range(100))]
+    names = ["square", *(f"square{i}" for i in range(10))]
     for before, after in itertools.pairwise(names):
         model.graph.node.append(helper.make_node("MatMul", [before, "square"], [after]))
+
+
+def many_sums(model: onnx.ModelProto) -> None:
+    """Little work each, but every sum is a tensor that must be held."""
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros((1000, 1000), np.float32), "big"))
+    model.graph.node.extend(helper.make_node("Add", ["big", "big"], [f"sum{i}"]) for i in range(50))
 
 
 NETWORK: dict[str, tuple[Change, str]] = {
@@ -197,6 +203,7 @@ NETWORK: dict[str, tuple[Change, str]] = {
         ),
         "multiply-adds",
     ),
+    "much memory": (many_sums, "makes 50005184 numbers"),
     "much work": (wide_multiplication, "multiply-adds"),
     "another input": (
         lambda m: m.graph.input.append(helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])),
