@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from outlap.errors import OutlapError
-from outlap.track.polyline import arc_lengths, first_crossing, local_distances
+from outlap.track.polyline import REPEATED, arc_lengths, distinct_rows, first_crossing, local_distances, signed_area
 from outlap.track.track import Points, Track
 
 MIN_ROWS = 4  # fewer cannot go round
 MAX_ROWS = 20_000  # above it the checks, quadratic in the rows, would take seconds
 MIN_WIDTH = 0.10  # m, about half of a 1/18 car's width: no car can keep its wheels on less
 MAX_COORDINATE = 10_000.0  # m, from the origin: further is surely another unit
-REPEATED = 1e-6  # m, closer rows are one
 PAIRING_REACH = 2.0  # m along the lap, by how much real routes pair centre and border rows askew (up to 1 m), and more
 
 
@@ -91,7 +90,8 @@ def _oriented(name: str, rows: np.ndarray, number: np.ndarray, where: str) -> Tr
                 f"{number[(i + 1) % len(number)]} of the centre and at row {number[j]} of the border."
             )
     for what, line in (("centre line", center), ("first border", one), ("second border", other)):
-        distinct, kept = _without_repeats(line)
+        kept = distinct_rows(line)
+        distinct = np.ascontiguousarray(line[kept])
         if len(distinct) < 3:
             raise OutlapError(f"{where}: the {what} has only {len(distinct)} different points.")
         i, j = first_crossing(distinct, distinct, True)
@@ -108,7 +108,8 @@ def _oriented(name: str, rows: np.ndarray, number: np.ndarray, where: str) -> Tr
 
 def _refuse_narrow(center: Points, one: Points, other: Points, number: np.ndarray, where: str) -> None:
     arc = arc_lengths(center)
-    line, kept = _without_repeats(other)
+    kept = distinct_rows(other)
+    line = np.ascontiguousarray(other[kept])
     line_arc = np.concatenate([arc[kept], arc[-1:]])
     width = local_distances(one, arc[:-1], line, line_arc, PAIRING_REACH)
     # A pair of equal rows is a road of no width however oddly its neighbours lie.
@@ -121,23 +122,10 @@ def _refuse_narrow(center: Points, one: Points, other: Points, number: np.ndarra
         )
 
 
-def _without_repeats(line: Points) -> tuple[Points, np.ndarray]:
-    """The line without points repeated in neighbouring rows (a border may rest while the centre goes on)."""
-    kept = np.flatnonzero(np.hypot(*(line - np.roll(line, 1, axis=0)).T) > REPEATED)
-    return np.ascontiguousarray(line[kept]), kept
-
-
 def _side(center: Points, border: Points) -> bool:
     """Whether ``border``, which does not cross the closed ``center``, runs on its left."""
     inside = _encloses(center, border[0])
-    counterclockwise = _area(center) > 0
-    return inside == counterclockwise
-
-
-def _area(points: Points) -> float:
-    """Signed area, m^2, positive when the points run counterclockwise."""
-    nxt = np.roll(points, -1, axis=0)
-    return 0.5 * float(np.sum(points[:, 0] * nxt[:, 1] - points[:, 1] * nxt[:, 0]))
+    return inside == (signed_area(center) > 0)
 
 
 def _encloses(points: Points, place: Points) -> bool:

@@ -12,6 +12,7 @@ from pydantic import Field
 from outlap.errors import OutlapError
 from outlap.files import Model, read_bytes, read_yaml, share_directory, write_atomic
 from outlap.track.check import checked_track
+from outlap.track.polyline import signed_area
 from outlap.track.track import Track
 
 TRACK_FILE = "track.yaml"  # in a track's folder
@@ -53,15 +54,15 @@ def load_track(name_or_path: str | Path) -> Track:
         return _load_route(path)
     if path.suffix in (".yaml", ".yml"):
         return _load_yaml(path)
-    if path.is_dir():
-        if not (path / TRACK_FILE).is_file():
-            raise OutlapError(f"{path}: the folder holds no {TRACK_FILE}.")
+    if _is_file(path / TRACK_FILE):
         return _load_yaml(path / TRACK_FILE)
-    if path.is_file():
+    if _is_file(path):
         raise OutlapError(f"{path}: a track file must end in .yaml (Outlap's own) or .npy (a DeepRacer route).")
-    shipped = share_directory() / "worlds" / str(name_or_path) / TRACK_FILE
-    if shipped.is_file():
+    shipped = share_directory() / "worlds" / path / TRACK_FILE
+    if _is_file(shipped):
         return _load_yaml(shipped)
+    if path.is_dir():
+        raise OutlapError(f"{path}: the folder holds no {TRACK_FILE}.")
     raise OutlapError(
         f"there is no track {str(name_or_path)!r}: give a track.yaml, its folder, a DeepRacer .npy route, "
         f"or one of {', '.join(track_names())}."
@@ -84,6 +85,13 @@ def save_track(track: Track, path: Path) -> None:
         raise OutlapError(f"{path}: a track is written as .yaml or .npy, not as {path.suffix or 'a name without one'}.")
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # such as a name that is too long
+        raise OutlapError(f"{path}: cannot look for a track there: {error.strerror or error}.") from error
+
+
 def _load_yaml(path: Path) -> Track:
     file = read_yaml(path, TrackFile, "track file")
     rows = np.array(file.rows, dtype=np.float64).reshape(-1, COLUMNS)
@@ -98,7 +106,7 @@ def _load_route(path: Path) -> Track:
     try:
         # Never a pickle: a route from the internet must not run code.
         rows = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         reason = "it holds pickled Python objects" if "allow_pickle" in str(error) else "it is no NumPy array file"
         raise OutlapError(f"{path}: the route is refused: {reason}; a (rows, 6) array of numbers is needed.") from error
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != COLUMNS or rows.dtype.kind not in "iuf":
@@ -113,7 +121,7 @@ def _load_route(path: Path) -> Track:
 def _route(track: Track) -> bytes:
     """DeepRacer's layout: centre, inner, outer, and the first row again as the last."""
     # The outer border is the one that encloses the other.
-    left_is_outer = np.ptp(track.left, axis=0).prod() > np.ptp(track.right, axis=0).prod()
+    left_is_outer = abs(signed_area(track.left)) > abs(signed_area(track.right))
     inner, outer = (track.right, track.left) if left_is_outer else (track.left, track.right)
     rows = np.concatenate([track.center, inner, outer], axis=1)
     buffer = io.BytesIO()

@@ -1,8 +1,9 @@
 """Random closed tracks: straights joined by arcs, winding outlines with hairpins, and smooth wiggles.
 
-A sketch (a polygon's corners, see :mod:`outlap.track.sketch`) is scaled to the wanted length, then either its corners are
-rounded by arcs or it is smoothed as a whole, and the result is kept if the road nowhere bends too sharply for its width
-and nowhere comes too close to itself. What is not given is drawn at random from the spread of real model-car tracks.
+A sketch (a polygon's corners, see :mod:`outlap.track.sketch`) is scaled to the wanted length, then either its corners
+are rounded by arcs or it is smoothed as a whole, and the result is kept if the road nowhere bends too sharply for its
+width and nowhere comes too close to itself. What is not given is drawn at random from the spread of real model-car
+tracks.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 
 import numpy as np
 from numba import njit
-from scipy.interpolate import make_interp_spline
+from scipy.interpolate import CubicHermiteSpline
 from scipy.ndimage import gaussian_filter1d
 
 from outlap.errors import OutlapError
@@ -19,11 +20,12 @@ from outlap.track.polyline import arc_lengths, clear_of_itself
 from outlap.track.sketch import sketch
 from outlap.track.track import Points, Track
 
-LENGTHS = (14.0, 60.0)  # m, drawn evenly in the logarithm when no length is given
+LENGTHS = (14.0, 70.0)  # m, drawn evenly in the logarithm when no length is given
 WIDTHS = (0.55, 1.5)  # m, likewise
 GAP = 0.15  # m, the least between two parts of the road
 INNER_RADIUS = 0.05  # m, the least radius that the inner border of a bend keeps
 SPACING = 0.10  # m, between the rows of a generated track
+START_STRETCH = 1.0  # m, deviation of the Gaussian over the bends when the straightest stretch is sought
 ATTEMPTS = 600  # sketches tried before the wish is called impossible
 
 
@@ -42,9 +44,9 @@ def generate_track(
     Args:
         rng: where all randomness comes from.
         name: the track's name.
-        length: m, of the centre line, exact to a few millimetres; by default 14 to 60.
+        length: m, of the centre line, exact to a few millimetres; by default 14 to 70.
         width: m, mean distance between the borders; by default 0.55 to 1.5.
-        min_radius: m, the tightest that the centre line bends; by default between 0.05 and 0.6 more than half the width.
+        min_radius: m, the tightest that the centre line bends; by default half the width and 0.05 to 0.6 more.
         tightness: 0 (few wide bends) to 1 (as many bends, as tight, as fit); by default any.
         width_variation: fraction of the width by which it swells and narrows along the lap; by default none for half
             of the tracks, else up to 0.25.
@@ -55,13 +57,13 @@ def generate_track(
     length = _drawn(rng, LENGTHS) if length is None else length
     # Short tracks have no room for wide roads: a real one is at least 16 road widths long.
     width = _drawn(rng, (WIDTHS[0], min(WIDTHS[1], max(WIDTHS[0] + 0.01, length / 16)))) if width is None else width
-    tightness = rng.uniform() if tightness is None else tightness
+    tightness = rng.uniform() ** 0.6 if tightness is None else tightness
     if width_variation is None:
         width_variation = 0.0 if rng.uniform() < 0.5 else rng.uniform(0.0, 0.25)
     _refuse_nonsense(length, width, min_radius, tightness, width_variation)
     widest = 0.5 * width * (1 + width_variation)
     if min_radius is None:
-        min_radius = widest + max(INNER_RADIUS, rng.uniform(0.0, 0.6) * (1.15 - tightness))
+        min_radius = widest + max(INNER_RADIUS, 0.6 * rng.uniform() ** 2 * (1.1 - tightness))
         # Half of the lap at most goes into one tightest turn, or a short track would have to be a circle.
         min_radius = max(widest + INNER_RADIUS, min(min_radius, length / (4 * math.pi)))
     min_radius = max(min_radius, widest + INNER_RADIUS)
@@ -97,7 +99,8 @@ def _refuse_nonsense(length: float, width: float, min_radius: float | None, tigh
     least = 2 * math.pi * max(min_radius or 0.0, 0.5 * width * (1 + variation) + INNER_RADIUS)
     if length < least:
         raise OutlapError(
-            f"a track {width:g} m wide that bends no tighter than asked is at least {least:.1f} m long, not {length:g} m."
+            f"a track {width:g} m wide that bends no tighter than asked is at least {least:.1f} m long, "
+            f"not {length:g} m."
         )
 
 
@@ -106,17 +109,20 @@ def _center(
 ) -> tuple[Points, Points] | None:
     """A centre line of the given length, evenly spaced points and unit tangents, or None if the sketch did not fit."""
     corners = sketch(rng, length, max(2 * min_radius, width + GAP), tightness)
-    smooth = rng.uniform() < 0.3
-    widest = max(min_radius * 1.01, min(4.0, length / 8) * (1.2 - tightness))
-    radii = np.exp(rng.uniform(math.log(min_radius), math.log(widest), len(corners)))
+    smooth = rng.uniform() < 0.45
+    spread = min_radius * 0.45 * 6.0 ** rng.uniform()  # from corners just rounded to bend upon bend
+    # Drawn evenly in the logarithm; a round lap draws from the upper end only, so that arc follows upon arc.
+    widest = max(min_radius * 1.01, min(6.0, length / 6) * (1.2 - 0.8 * tightness))
+    roundness = rng.uniform(0.0, 0.9) if rng.uniform() < 0.6 else 0.0
+    radii = min_radius * (widest / min_radius) ** rng.uniform(roundness, 1.0, len(corners))
     count = max(32, math.ceil(length / SPACING))
     line = None
     for _ in range(3):  # rounding shortens a lap, so scale and round again
         if smooth:
-            line = _smoothed(corners, min_radius, count)
+            line = _smoothed(corners, spread, min_radius, count)
         else:
             fitted = _fitted(corners, radii, min_radius)
-            line = None if fitted is None else _rounded(corners, fitted, count)
+            line = _rounded(corners, fitted, count) if len(fitted) else None
         if line is None:
             return None
         corners = corners * (length / line[2])
@@ -146,7 +152,7 @@ def _least_radius(points, tangents):
 
 @njit(cache=True)
 def _fitted(corners, radii, min_radius):
-    """Radii that the polygon's edges have room for, or None if one would be below ``min_radius``."""
+    """Radii that the polygon's edges have room for, or none at all if one would be below ``min_radius``."""
     n = len(corners)
     room = np.empty(n)  # tangent length per radius at each corner
     edge = np.empty(n)  # from each corner to the next
@@ -163,7 +169,7 @@ def _fitted(corners, radii, min_radius):
             used = fitted[i] * room[i] + fitted[j] * room[j]
             spare = edge[i] - min_radius * (room[i] + room[j])
             if spare < 0.0:
-                return None
+                return np.empty(0)
             if used > edge[i]:  # both give way, in proportion to what they have above the least
                 extra = used - min_radius * (room[i] + room[j])
                 fitted[i] = min_radius + (fitted[i] - min_radius) * spare / extra
@@ -217,15 +223,18 @@ def _rounded(corners, radii, count):
     return points, tangents, total
 
 
-def _smoothed(corners: Points, min_radius: float, count: int) -> tuple[Points, Points, float] | None:
-    """The polygon smoothed until it bends no tighter than ``min_radius``; points, tangents and length, or None."""
+def _smoothed(corners: Points, spread: float, min_radius: float, count: int) -> tuple[Points, Points, float] | None:
+    """The polygon blurred by a Gaussian of at least ``spread`` m deviation until it bends no tighter than ``min_radius``.
+
+    Returns points, tangents and length, or None if it would need more than a little over twice the blur.
+    """
     arc = arc_lengths(corners)
     even = np.linspace(0.0, arc[-1], count, endpoint=False)
     closed = np.concatenate([corners, corners[:1]])
     line = np.stack([np.interp(even, arc, closed[:, axis]) for axis in (0, 1)], axis=1)
     step = arc[-1] / count
-    for strength in (0.45, 0.6, 0.8, 1.1, 1.5):  # of the least radius: a rounder lap at every try
-        smooth = gaussian_filter1d(line, strength * min_radius / step, axis=0, mode="wrap")
+    for rounder in (1.0, 1.35, 1.8, 2.4):
+        smooth = gaussian_filter1d(line, rounder * spread / step, axis=0, mode="wrap")
         points, tangents, total = _evenly(smooth, count)
         if _least_radius(points, tangents) > 1.05 * min_radius:
             return points, tangents, total
@@ -235,7 +244,10 @@ def _smoothed(corners: Points, min_radius: float, count: int) -> tuple[Points, P
 def _evenly(line: Points, count: int) -> tuple[Points, Points, float]:
     """A closed line of close points as ``count`` evenly spaced ones, with tangents and its length."""
     arc = arc_lengths(line)
-    curve = make_interp_spline(arc, np.concatenate([line, line[:1]]), k=3, bc_type="periodic")
+    ahead, behind = np.diff(arc)[:, None], np.roll(np.diff(arc), 1)[:, None]
+    onward, backward = np.roll(line, -1, axis=0) - line, line - np.roll(line, 1, axis=0)
+    slope = (onward / ahead * behind + backward / behind * ahead) / (ahead + behind)
+    curve = CubicHermiteSpline(arc, np.concatenate([line, line[:1]]), np.concatenate([slope, slope[:1]]))
     at = np.linspace(0.0, arc[-1], count, endpoint=False)
     tangents = curve.derivative()(at)
     return curve(at), tangents / np.hypot(tangents[:, 0], tangents[:, 1])[:, None], float(arc[-1])
@@ -250,6 +262,10 @@ def _swelling(rng: np.random.Generator, arc: np.ndarray, variation: float) -> np
 
 
 def _track(name: str, points: Points, tangents: Points, half: np.ndarray, reverse: bool) -> Track:
+    # Cars start from rest: the lap begins in the middle of its straightest stretch.
+    bend = np.hypot(*(np.roll(tangents, -1, axis=0) - tangents).T)
+    start = int(gaussian_filter1d(bend, START_STRETCH / SPACING, mode="wrap").argmin())
+    points, tangents, half = (np.roll(rows, -start, axis=0) for rows in (points, tangents, half))
     # Sketches run counterclockwise: half of the tracks are driven the other way.
     normal = np.stack([-tangents[:, 1], tangents[:, 0]], axis=1) * half[:, None]
     center = points - points.min(axis=0)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import Akima1DInterpolator
 from scipy.ndimage import gaussian_filter1d
 
-from outlap.track.polyline import arc_lengths, nearest_in_window, vertex_normals
+from outlap.track.polyline import arc_lengths, distinct_rows, nearest_in_window, vertex_normals
 from outlap.track.track import Points, Track
 
 Floats = NDArray[np.float64]
@@ -108,7 +108,7 @@ class TrackSet:
     def _indices(self, index: ArrayLike, n: int) -> Indices:
         indices = _per_car(index, n, np.int64)
         # The kernels do not check: an index beyond the tracks would read other memory.
-        if n and not (0 <= indices.min() and indices.max() < len(self.tracks)):
+        if n and not (indices.min() >= 0 and indices.max() < len(self.tracks)):
             raise IndexError(f"track index beyond 0..{len(self.tracks) - 1}")
         return indices
 
@@ -141,7 +141,7 @@ def _segments(border: np.ndarray) -> int:
 
 def _border(line: Points, left: bool) -> np.ndarray:
     """A border's (M, 6) points, segment normals and vertex pseudonormals, both towards the road."""
-    distinct = line[np.hypot(*(line - np.roll(line, 1, axis=0)).T) > 1e-6]
+    distinct = line[distinct_rows(line)]
     normal, pseudonormal = vertex_normals(distinct, left)
     return np.concatenate([distinct, normal, pseudonormal], axis=1)
 
@@ -177,7 +177,7 @@ def _sampled(track: Track, spacing: float) -> tuple[np.ndarray, float]:
         ([LEFT_X, LEFT_Y], track.left, 1.0, LEFT_AT),
         ([RIGHT_X, RIGHT_Y], track.right, -1.0, RIGHT_AT),
     ):
-        distinct = np.ascontiguousarray(line[np.hypot(*(line - np.roll(line, 1, axis=0)).T) > 1e-6])
+        distinct = np.ascontiguousarray(line[distinct_rows(line)])
         hit = np.empty((count, 3))
         _beside(samples, distinct, side, hit)
         samples[:, columns] = hit[:, :2]

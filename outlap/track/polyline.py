@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
+REPEATED = 1e-6  # m, closer neighbours are one point
 
 
 def arc_lengths(points: Points) -> NDArray[np.float64]:
@@ -15,8 +16,19 @@ def arc_lengths(points: Points) -> NDArray[np.float64]:
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
+def signed_area(points: Points) -> float:
+    """Area that a closed line encloses, m^2, positive when it runs counterclockwise."""
+    after = np.roll(points, -1, axis=0)
+    return 0.5 * float(np.sum(points[:, 0] * after[:, 1] - points[:, 1] * after[:, 0]))
+
+
+def distinct_rows(points: Points) -> NDArray[np.int64]:
+    """Rows of a closed line that differ from the row before them: a border may rest while the centre line goes on."""
+    return np.flatnonzero(np.hypot(*(points - np.roll(points, 1, axis=0)).T) > REPEATED)
+
+
 def vertex_normals(points: Points, left: bool) -> tuple[Points, Points]:
-    """Unit normals of the segments and pseudonormals of the vertices, both (N, 2), to the ``left`` or right of the line.
+    """Unit normals of the segments and pseudonormals of the vertices, both (N, 2), on one side of the line.
 
     A vertex's pseudonormal is the sum of its two segments' normals: the side of the line on which a point lies is then
     right for points nearest to a vertex too, which neither segment's normal alone guarantees.

@@ -16,10 +16,12 @@ def sketch(rng: np.random.Generator, length: float, apart: float, tightness: flo
     Either a ring of corners about a middle (ovals, triangles, stars) or the outline of a patch of squares (hairpins,
     parallel straights, right angles), pulled about. ``tightness`` 0 to 1 sets how many corners there are.
     """
-    corners = _ring(rng, tightness) if rng.uniform() < 0.4 else _patch(rng, length, apart, tightness)
+    # In a ring the straights grow with the lap, and real long tracks have more bends rather than longer straights.
+    ring = rng.uniform() < min(0.35, 5.0 / length)
+    corners = _ring(rng, length, tightness) if ring else _patch(rng, length, apart, tightness)
     corners = _stretched(rng, corners)
     corners = corners * (length / _perimeter(corners))
-    if rng.uniform() < 0.35:
+    for _ in range(rng.poisson((0.2 + 1.0 * tightness) * length / 20)):
         corners = _with_chicane(rng, corners, apart)
         corners = corners * (length / _perimeter(corners))
     return np.ascontiguousarray(corners)
@@ -37,9 +39,9 @@ def _stretched(rng: np.random.Generator, corners: Points) -> Points:
     return corners @ np.array([[cosine, sine], [-sine, cosine]])
 
 
-def _ring(rng: np.random.Generator, tightness: float) -> Points:
+def _ring(rng: np.random.Generator, length: float, tightness: float) -> Points:
     """Corners at uneven angles and distances round a middle."""
-    count = int(rng.integers(3, 6 + round(5 * tightness)))
+    count = int(rng.integers(3, 6 + round(5 * tightness + length / 15)))
     angles = (np.arange(count) + rng.uniform(-0.35, 0.35, count)) * (2 * math.pi / count)
     radii = rng.uniform(1.0 - 0.35 - 0.4 * tightness, 1.0, count)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
@@ -48,7 +50,7 @@ def _ring(rng: np.random.Generator, tightness: float) -> Points:
 def _patch(rng: np.random.Generator, length: float, apart: float, tightness: float) -> Points:
     """Outline of a random patch of squares that touches itself nowhere, its corners pulled about, some left out."""
     most = max(4, int(length / (1.15 * apart)))  # edges of the outline, as many as there is room for
-    edges = 4 + (min(most, 60) - 4) * rng.uniform(0.15 + 0.35 * tightness, 0.35 + 0.65 * tightness)
+    edges = 4 + (min(most, 60) - 4) * rng.uniform(0.3 + 0.4 * tightness, 0.6 + 0.4 * tightness)
     cells = _grown(rng, int(edges), branchy=rng.uniform())
     corners = _outline(cells)
     wanted = rng.uniform(0.0, 0.25)
@@ -85,21 +87,26 @@ def _grown(rng: np.random.Generator, edges: int, branchy: float) -> set[tuple[in
     return cells
 
 
+# The square beside, and where the edge towards it starts and ends.
+_EDGES = (
+    ((0, -1), (0, 0), (1, 0)),
+    ((1, 0), (1, 0), (1, 1)),
+    ((0, 1), (1, 1), (0, 1)),
+    ((-1, 0), (0, 1), (0, 0)),
+)
+# The eight squares round one, in order.
 _AROUND = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 
 
 def _outline(cells: set[tuple[int, int]]) -> Points:
     """Corners of the patch's outline, counterclockwise."""
-    follows: dict[tuple[int, int], tuple[int, int]] = {}
-    for x, y in cells:
-        for beside, start, end in (
-            ((x, y - 1), (x, y), (x + 1, y)),
-            ((x + 1, y), (x + 1, y), (x + 1, y + 1)),
-            ((x, y + 1), (x + 1, y + 1), (x, y + 1)),
-            ((x - 1, y), (x, y + 1), (x, y)),
-        ):
-            if beside not in cells:
-                follows[start] = end
+    # Every edge with a square of the patch on its left and none on its right.
+    follows = {
+        (x + a, y + b): (x + c, y + d)
+        for x, y in cells
+        for (dx, dy), (a, b), (c, d) in _EDGES
+        if (x + dx, y + dy) not in cells
+    }
     first = min(follows)
     points, place = [first], follows[first]
     while place != first:
