@@ -11,6 +11,7 @@ from outlap.errors import OutlapError
 from outlap.files import read_bytes
 
 SIZE_LIMIT = 1024 * 1024  # bytes; a launch file is a page
+DEPTH_LIMIT = 50  # elements inside one another
 
 
 @dataclass
@@ -87,6 +88,8 @@ def _parse(path: Path, content: bytes) -> Element:
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         element = Element(tag, attributes, path, parser.CurrentLineNumber)
+        if len(open_elements) > DEPTH_LIMIT:
+            raise OutlapError(f"{element.where}: elements nested deeper than {DEPTH_LIMIT} are refused.")
         open_elements[-1].children.append(element)
         open_elements.append(element)
 
@@ -109,7 +112,7 @@ def _parse(path: Path, content: bytes) -> Element:
         parser.Parse(content, True)
     except expat.ExpatError as error:
         raise OutlapError(f"{path}, line {error.lineno}: not valid XML: {expat.ErrorString(error.code)}.") from error
-    except ValueError as error:  # an encoding that expat does not know
+    except (LookupError, ValueError) as error:  # an encoding that expat does not know
         raise OutlapError(f"{path}: not valid XML: {error}.") from error
     return top.children[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import yaml
 
@@ -14,6 +15,9 @@ Parameter = Scalar | list[bool] | list[int] | list[float] | list[str]
 
 SCALARS: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 TYPES = (*SCALARS, *(f"list_of_{name}" for name in SCALARS), "yaml")
+
+# A number to ROS (YAML 1.2), a text to PyYAML (1.1, which wants a point before the exponent).
+EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
 
 
 def parameter_value(text: str, kind: str, where: str) -> Parameter:
@@ -43,6 +47,8 @@ def parameter_value(text: str, kind: str, where: str) -> Parameter:
         if len(kinds) == 1 and kinds <= {SCALARS[name] for name in wanted}:
             return value
         raise OutlapError(f"{where}: {text!r} is not a list of {' or '.join(wanted)}, all of one type.")
+    if kind == "yaml" and isinstance(value, str) and EXPONENT.fullmatch(text):
+        return float(text)
     if type(value) in {SCALARS[name] for name in wanted}:
         return value
     raise OutlapError(f"{where}: {text!r} is not of type {' or '.join(wanted)}.")

@@ -1,0 +1,64 @@
+"""The launch files that ship: each can be carried out, and says nothing that ROS's own launch would read otherwise."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from outlap.errors import OutlapError
+from outlap.files import share_directory
+from outlap.launching.document import Element, read_document
+from outlap.launching.plan import declared_arguments, plan_processes
+from outlap.launching.programs import find_launch_file
+
+FILES = sorted((share_directory() / "launch").glob("*.launch.xml"))
+
+
+def elements(parent: Element) -> Iterator[Element]:
+    for child in parent.children:
+        yield child
+        yield from elements(child)
+
+
+def test_there_are_some() -> None:
+    assert {"drive.launch.xml", "sim.launch.xml"} <= {path.name for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_can_be_carried_out_and_explains_its_arguments(path: Path) -> None:
+    declared = declared_arguments(path)
+    assert all(argument.description for argument in declared)
+    needed = {argument.name: "x" for argument in declared if argument.default is None}
+    assert plan_processes(path, needed, os.environ)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_reads_the_same_to_ros(path: Path) -> None:
+    for element in elements(read_document(path)):
+        if element.tag == "node":
+            assert element.get("output") == "screen", f"{element.where}: ROS would write to a log file only"
+        if element.tag == "param" and "$(" in (element.get("value") or ""):
+            assert element.get("type"), f"{element.where}: a car named 007 would become a number"
+        # After an <include>, ROS's $(dirname) is the included file's folder.
+        assert not any("$(dirname)" in value for value in element.attributes.values()), element.where
+
+
+def test_simulation_runs_the_drive_group_and_a_referee() -> None:
+    path = find_launch_file("sim")
+    processes = plan_processes(path, {"track": "t", "policy": "p"}, os.environ)
+    assert [process.name for process in processes] == ["simulator", "camera", "policy", "motor", "referee"]
+    assert all(process.required for process in processes)
+    without = plan_processes(path, {"track": "t", "policy": "p", "referee": "false"}, os.environ)
+    assert [process.name for process in without] == ["simulator", "camera", "policy", "motor"]
+
+
+def test_names_of_files(tmp_path: Path) -> None:
+    sim = share_directory() / "launch" / "sim.launch.xml"
+    assert find_launch_file("sim") == find_launch_file("sim.launch.xml") == find_launch_file(str(sim)) == sim
+    with pytest.raises(OutlapError, match=r"no such launch file; give a path, or one of Outlap's own: .*drive, .*sim"):
+        find_launch_file("simm")
+    with pytest.raises(OutlapError, match="no such launch file"):
+        find_launch_file(str(tmp_path / "sim"))
