@@ -20,6 +20,8 @@ from outlap.vehicle.car import load_car
 from .messages import LATEST, STREAM, to_pixels, to_seconds
 from .program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
+LASTING = 3  # images in a row that were not acted on
+
 
 class Parameters(Model):
     """See config/drive.yaml."""
@@ -47,7 +49,7 @@ class PolicyNode(LifecycleProgram):
         self._driver = Driver(policy)
         self._steady = steady_clock()
         self._rate = Rate()
-        self._problem = ""
+        self._problem, self._refused = "", 0
         self._inference = 0.0  # s, the last one's
         self._commands = self.create_lifecycle_publisher(TwistStamped, "/cmd_vel", LATEST)
         self.create_subscription(Image, "/camera/image", self._image, STREAM)
@@ -57,7 +59,7 @@ class PolicyNode(LifecycleProgram):
         stamp = to_seconds(message.header.stamp)
         age = seconds(self.get_clock()) - stamp
         if not -EARLY_BY <= age <= STALE_AFTER:
-            self._report(f"an image {age:.2f} s old is not acted on")
+            self._report(f"images are not acted on: the last one's stamp is {age:.2f} s old on ROS time")
             return
         if (message.height, message.width) != self._shape or message.encoding != "mono8":
             height, width = self._shape
@@ -79,8 +81,9 @@ class PolicyNode(LifecycleProgram):
         self._report("")
 
     def _report(self, problem: str) -> None:
-        """Log a problem once, when it begins."""
-        if problem and not self._problem:
+        """Log a problem once, when it lasts: at the start an image may well come before the first /clock."""
+        self._refused = self._refused + 1 if problem else 0
+        if self._refused == LASTING:
             self.get_logger().warning(problem)
         self._problem = problem
 

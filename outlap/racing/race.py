@@ -14,7 +14,7 @@ from outlap.racing.film import Film
 from outlap.racing.latency import Latency
 from outlap.racing.picture import Place, draw_lap
 from outlap.racing.referee import Lap, Pose, Referee, Verdict
-from outlap.racing.result import Result, Stop, lap_table
+from outlap.racing.result import Result, Stop, lap_table, live_figures
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
@@ -126,12 +126,14 @@ def report(race: Race, result: Result, folder: Path, json: Path | None = None) -
     Raises:
         OutlapError: a folder cannot be written.
     """
-    console = Console(stderr=False)
+    console = Console()
     console.print(lap_table(result))
+    console.print(live_figures(result), highlight=False)
     text = result.model_dump_json(indent=2) + "\n"
     for path in filter(None, (folder / "result.json", json)):
         write_atomic(path, text)
     draw_lap(folder / "lap.png", race.track, race.line, result)
-    console.print(f"writing {folder / 'drive.mp4'} ({len(race.film)} frames) …")
-    race.film.write(folder / "drive.mp4")
+    if len(race.film):
+        console.print(f"writing {folder / 'drive.mp4'} ({len(race.film)} frames) …")
+        race.film.write(folder / "drive.mp4")
     console.print(f"results are in {folder}")

@@ -74,6 +74,8 @@ class Referee:
         half, base = car.axles.track / 2, car.axles.wheelbase
         # The contact points of the wheels and base_link itself, in base_link's frame.
         self._points = np.array([[0, half], [0, -half], [base, half], [base, -half], [0, 0]])
+        # Compiled, or read from the cache, now rather than after "go".
+        self._tracks.locate(0, self._points, np.zeros(len(self._points)))
         self.laps: list[Lap] = []
         self.streak = 0
         self.finished = False

@@ -38,12 +38,7 @@ class Result(Model):
 
 def lap_table(result: Result) -> Table:
     """The laps as a table, with what else matters underneath."""
-    latency = result.frame_to_actuator_ms
-    table = Table(
-        title=f"{result.track}: {'completed' if result.completed else 'not completed'}",
-        caption=f"frame to actuator {_ms(latency.p50)} (p50), {_ms(latency.p99)} (p99), "
-        f"camera {result.camera_hz:.1f} Hz, {result.real_time_factor:.2f} of real time",
-    )
+    table = Table(title=f"{result.track}: {'completed' if result.completed else 'not completed'}")
     for column in ("lap", "time", "off track", "put back", "clean"):
         table.add_column(column, justify="right")
     for number, lap in enumerate(result.laps, 1):
@@ -52,6 +47,15 @@ def lap_table(result: Result) -> Table:
     for stop in result.stops:
         table.add_row("stop", f"at {stop.time_s:.2f} s", "", "", stop.reason)
     return table
+
+
+def live_figures(result: Result) -> str:
+    """How well the graph ran, in one line."""
+    latency = result.frame_to_actuator_ms
+    return (
+        f"frame to actuator {_ms(latency.p50)} (p50), {_ms(latency.p99)} (p99), "
+        f"camera {result.camera_hz:.1f} Hz, {result.real_time_factor:.2f} of real time"
+    )
 
 
 def _ms(value: float | None) -> str:

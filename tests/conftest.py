@@ -1,0 +1,97 @@
+"""What tests of several rooms need: a ring to drive on, and a policy that drives round it without looking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from outlap.camera.view import View
+from outlap.policy.contract import Action, Contract, Envelope, Observation
+from outlap.policy.file import write_policy
+from outlap.track.check import checked_track
+from outlap.track.formats import save_track
+from outlap.track.track import Track
+from outlap.vehicle.car import Car, load_car
+
+RING_RADIUS = 1.2  # m, of the centre line
+RING_HALF_WIDTH = 0.4  # m
+
+
+@pytest.fixture(scope="session")
+def ring() -> Track:
+    """A circular track around the origin, driven anticlockwise from (RING_RADIUS, 0)."""
+    angle = np.linspace(0, 2 * np.pi, 241)
+
+    def circle(radius: float) -> np.ndarray:
+        return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+    inner, outer = RING_RADIUS - RING_HALF_WIDTH, RING_RADIUS + RING_HALF_WIDTH
+    return checked_track("ring", circle(RING_RADIUS), circle(inner), circle(outer))
+
+
+@pytest.fixture(scope="session")
+def ring_path(ring: Track, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ring as a track file."""
+    path = tmp_path_factory.mktemp("ring") / "ring.yaml"
+    save_track(ring, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def car() -> Car:
+    return load_car()
+
+
+@pytest.fixture(scope="session")
+def constant_policy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float, float], Path]:
+    """``constant_policy(curvature, speed)``: the path of a valid policy file that always wants the same."""
+    folder = tmp_path_factory.mktemp("constant")
+
+    def make(curvature: float, speed: float) -> Path:
+        path = folder / f"{curvature:.4f}_{speed:.4f}.onnx"
+        if not path.exists():
+            write_policy(path, _constant_network(curvature, speed).SerializeToString(), _contract())
+        return path
+
+    return make
+
+
+def _contract() -> Contract:
+    return Contract(
+        observation=Observation(view=View(), frame_offsets=(0, 2), commands=2),
+        action=Action(curvature_limit=3.5, speed_min=0.0, speed_limit=4.0),
+        rate_hz=30.0,
+        envelope=Envelope(max_curvature=3.5, max_speed=4.0, latency=(0.0, 0.1), camera_height=(0.08, 0.2)),
+        car="deepracer",
+        recipe="constant",
+        seed=0,
+    )
+
+
+def _constant_network(curvature: float, speed: float) -> onnx.ModelProto:
+    """Looks at everything, weighs it with zero, and adds what it wants."""
+    contract = _contract()
+    inputs, shapes = ("frames", "commands"), (contract.frames_shape, contract.commands_shape)
+    nodes, weights = [], {"wish": np.array([curvature, speed])}
+    for name, shape in zip(inputs, shapes, strict=True):
+        weights[f"{name}.weight"] = np.zeros((int(np.prod(shape)), 2))
+        nodes.append(helper.make_node("Flatten", [name], [f"{name}.flat"]))
+        nodes.append(helper.make_node("MatMul", [f"{name}.flat", f"{name}.weight"], [f"{name}.part"]))
+    nodes.append(helper.make_node("Add", [f"{inputs[0]}.part", f"{inputs[1]}.part"], ["nothing"]))
+    nodes.append(helper.make_node("Add", ["nothing", "wish"], ["action"]))
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])
+            for name, shape in zip(inputs, shapes, strict=True)
+        ],
+        [helper.make_tensor_value_info("action", TensorProto.FLOAT, ["N", 2])],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

@@ -1,0 +1,241 @@
+"""The gate, with injected time: what reaches the actuator, what stops it, and what starts it again."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from outlap.safety.gate import EARLY_BY, FRAME, STALE_AFTER, Arm, Gate, Output, Source, State, Twist
+from outlap.vehicle.car import Car, load_car
+
+FRAME_TIME = 1 / 30  # s
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.fixture
+def car() -> Car:
+    return load_car()
+
+
+class Bench:
+    """A gate with a clock of its own; steady and ROS time may drift apart."""
+
+    def __init__(self, car: Car) -> None:
+        self.gate = Gate(car)
+        self.steady, self.ros = 100.0, 5.0
+
+    def wait(self, seconds: float) -> Output:
+        self.steady, self.ros = self.steady + seconds, self.ros + seconds
+        return self.gate.step(self.steady, self.ros)
+
+    def command(
+        self,
+        speed: float = 1.0,
+        yaw_rate: float = 0.5,
+        source: Source = "policy",
+        age: float = 0.01,
+        frame: str = FRAME,
+        linear: tuple[float, float] = (0.0, 0.0),
+        angular: tuple[float, float] = (0.0, 0.0),
+    ) -> Output:
+        return self.gate.step(
+            self.steady,
+            self.ros,
+            [Twist(source, self.ros - age, frame, (speed, *linear), (*angular, yaw_rate))],
+        )
+
+    def arm(self, arm: bool = True) -> Output:
+        return self.gate.step(self.steady, self.ros, [Arm(arm)])
+
+    def stays_neutral_until_armed(self) -> None:
+        for _ in range(10):
+            self.wait(FRAME_TIME)
+            assert self.command().speed == 0
+        assert self.arm().state is State.ARMED
+        assert self.command().speed == 1.0
+
+
+@pytest.fixture
+def bench(car: Car) -> Bench:
+    return Bench(car)
+
+
+@pytest.fixture
+def driving(bench: Bench) -> Bench:
+    bench.command()
+    assert bench.arm().state is State.ARMED
+    return bench
+
+
+def test_starts_disarmed_and_neutral(bench: Bench) -> None:
+    assert bench.wait(0) == Output(0.0, 0.0, State.DISARMED, "not armed yet", 0.0)
+    output = bench.command()
+    assert (output.speed, output.steering, output.state) == (0.0, 0.0, State.DISARMED)
+    assert output.stamp == pytest.approx(bench.ros - 0.01), "a refused command is answered under its own stamp too"
+
+
+def test_passes_a_command_on_as_speed_and_steering_angle(driving: Bench, car: Car) -> None:
+    output = driving.command(speed=2.0, yaw_rate=3.0)
+    assert output.speed == 2.0
+    assert output.steering == pytest.approx(math.atan(1.5 * car.axles.wheelbase))
+    assert (output.state, output.reason) == (State.ARMED, "")
+
+
+def test_reverse_turns_the_same_way_round_the_same_circle(driving: Bench) -> None:
+    forwards = driving.command(speed=1.0, yaw_rate=1.0)
+    backwards = driving.command(speed=-1.0, yaw_rate=-1.0)
+    assert backwards.speed == -1.0
+    assert backwards.steering == forwards.steering
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.049, -0.049])
+def test_below_standstill_speed_is_zero_and_steering_held(driving: Bench, speed: float) -> None:
+    before = driving.command(speed=1.0, yaw_rate=1.0)
+    output = driving.command(speed=speed, yaw_rate=-1.0)
+    assert output.speed == 0
+    assert output.steering == before.steering
+    assert output.state is State.ARMED
+
+
+def test_limits_of_the_car_are_reached_and_float32_rounding_is_no_fault(driving: Bench, car: Car) -> None:
+    speed, curvature = car.drive.max_speed * (1 + 3e-7), car.max_curvature * (1 + 3e-7)
+    output = driving.command(speed, speed * curvature)
+    assert output.state is State.ARMED
+    assert output.speed == car.drive.max_speed
+    assert output.steering == pytest.approx(car.steering.max_angle, abs=1e-12)
+
+
+@pytest.mark.parametrize("dropped", [0.0, 0.1])
+def test_silence_makes_it_neutral_with_the_steering_held(driving: Bench, dropped: float) -> None:
+    before = driving.command()
+    assert driving.wait(STALE_AFTER - 0.02).state is State.ARMED
+    output = driving.wait(0.03 + dropped)
+    assert (output.speed, output.steering, output.state) == (0.0, before.steering, State.FAULT)
+    assert "the policy" in output.reason
+    driving.stays_neutral_until_armed()
+
+
+def test_silence_counts_on_the_steady_clock_when_ros_time_stands_still(driving: Bench) -> None:
+    driving.command()
+    driving.steady += STALE_AFTER + 0.01
+    output = driving.wait(0)
+    assert output.state is State.FAULT
+    assert output.reason == "no command from the policy for 0.16 s"
+
+
+def test_a_steady_clock_that_goes_back_is_no_excuse(driving: Bench) -> None:
+    driving.steady -= 1.0
+    assert driving.wait(0).state is State.FAULT
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"speed": NAN}, "not finite"),
+        ({"yaw_rate": INFINITE}, "not finite"),
+        ({"linear": (NAN, 0.0)}, "not finite"),
+        ({"angular": (0.0, -INFINITE)}, "not finite"),
+        ({"age": NAN}, "not finite"),
+        ({"speed": 4.1}, "4.10 m/s is beyond the car's 4.00 m/s"),
+        ({"speed": -2.1, "yaw_rate": 0.0}, "speed -2.10 m/s is beyond"),
+        ({"speed": 1.0, "yaw_rate": 3.6}, "curvature 3.60 1/m is beyond the car's 3.52 1/m"),
+        ({"speed": 1.0, "yaw_rate": -3.6}, "curvature -3.60 1/m is beyond"),
+        ({"speed": -1.0, "yaw_rate": -3.6}, "curvature 3.60 1/m is beyond"),
+        ({"linear": (0.2, 0.0)}, "sideways"),
+        ({"angular": (0.0, 0.2)}, "tilt"),
+        ({"frame": "odom"}, "frame 'odom', not 'base_link'"),
+        ({"age": STALE_AFTER + 0.01}, "0.16 s old"),
+        ({"age": -EARLY_BY - 0.01}, "0.06 s in the future"),
+        ({"age": 3600.0}, "3600.00 s old"),
+        ({"age": -3600.0}, "3600.00 s in the future"),
+    ],
+)
+def test_a_bad_command_is_never_sent_and_latches(driving: Bench, change: dict, words: str) -> None:
+    before = driving.command()
+    output = driving.command(**change)
+    assert (output.speed, output.steering, output.state) == (0.0, before.steering, State.FAULT)
+    assert words in output.reason
+    assert math.isfinite(output.stamp)
+    driving.stays_neutral_until_armed()
+
+
+def test_a_good_command_behind_a_bad_one_does_not_hide_it(driving: Bench) -> None:
+    def good(speed: float) -> Twist:
+        return Twist("policy", driving.ros, FRAME, (speed, 0.0, 0.0), (0.0, 0.0, 0.0))
+
+    output = driving.gate.step(driving.steady, driving.ros, [good(1.0), good(NAN), good(1.0)])
+    assert (output.speed, output.state) == (0.0, State.FAULT)
+
+
+def test_of_several_problems_the_most_severe_is_named(driving: Bench) -> None:
+    assert "not finite" in driving.command(speed=NAN, frame="odom", age=9.0).reason
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_a_jump_of_ros_time_stops_the_car(driving: Bench, jump: float) -> None:
+    driving.command()
+    driving.ros += jump
+    assert driving.wait(0).state is State.FAULT
+
+
+def test_a_fault_keeps_its_first_reason_and_disarming_clears_it(driving: Bench) -> None:
+    driving.command(speed=NAN)
+    assert "not finite" in driving.wait(1.0).reason
+    output = driving.arm(False)
+    assert (output.state, output.reason) == (State.DISARMED, "disarmed by request")
+
+
+def test_arming_needs_a_command_that_is_fresh_and_valid(bench: Bench) -> None:
+    output = bench.arm()
+    assert (output.state, output.reason) == (State.DISARMED, "arming refused: no command from the policy yet")
+    bench.command(speed=NAN)
+    assert bench.arm().reason == "arming refused: the policy's command is not finite"
+    bench.command()
+    bench.wait(1.0)
+    assert bench.arm().state is State.DISARMED
+    bench.command()
+    output = bench.arm()
+    assert (output.state, output.speed) == (State.ARMED, 1.0)
+
+
+def test_arming_is_refused_in_a_fault_while_commands_are_bad(driving: Bench) -> None:
+    driving.command(speed=NAN)
+    output = driving.arm()
+    assert output.state is State.FAULT
+    assert output.reason.startswith("arming refused")
+
+
+def test_disarming_makes_it_neutral(driving: Bench) -> None:
+    assert driving.command().speed == 1.0
+    assert driving.arm(False).speed == 0
+    assert driving.command().speed == 0
+
+
+def test_a_person_wins_and_saturates(driving: Bench, car: Car) -> None:
+    output = driving.command(speed=9.0, yaw_rate=90.0, source="hand")
+    assert (output.speed, output.state) == (car.drive.max_speed, State.ARMED)
+    assert output.steering == pytest.approx(car.steering.max_angle)
+    assert driving.command(speed=-9.0, yaw_rate=0.0, source="hand").speed == -car.drive.max_reverse_speed
+    assert driving.command(speed=1.0).speed == -car.drive.max_reverse_speed, "the policy no longer counts"
+    assert driving.command(speed=NAN).state is State.ARMED
+
+
+def test_a_person_who_goes_silent_stops_the_car_though_the_policy_is_there(driving: Bench) -> None:
+    driving.command(source="hand")
+    for _ in range(5):
+        driving.wait(FRAME_TIME)
+        output = driving.command()
+    assert output.state is State.FAULT
+    assert "the hand" in output.reason
+    driving.stays_neutral_until_armed()
+
+
+def test_a_person_may_not_send_nonsense_either(driving: Bench) -> None:
+    assert driving.command(yaw_rate=NAN, source="hand").state is State.FAULT
+
+
+def test_a_person_can_arm_without_a_policy(bench: Bench) -> None:
+    bench.command(source="hand", speed=0.5)
+    output = bench.arm()
+    assert (output.state, output.speed) == (State.ARMED, 0.5)
