@@ -1,0 +1,143 @@
+"""``outlap track``: read routes, make new tracks, and look at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Read DeepRacer routes, make new tracks, and look at them.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+FORCE = "Overwrite what is already there."
+
+
+@app.command("import", no_args_is_help=True)
+def import_route(
+    route: Annotated[Path, typer.Argument(help="A DeepRacer route: .npy, N×6, metres.", metavar="ROUTE.npy")],
+    name: Annotated[str | None, typer.Option(help="Name of the track; the file's by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for track.yaml, or a .yaml or .npy file.")] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Drive it the other way round.")] = False,
+    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
+) -> None:
+    """Turn a DeepRacer route into a track.yaml, checking every row.
+
+    Examples:
+
+      outlap track import reinvent_base.npy
+
+      outlap track import Monaco.npy --name monaco-reversed --reverse --out worlds/monaco-reversed
+    """
+    from dataclasses import replace
+
+    from outlap.track.formats import load_track
+
+    track = load_track(route)
+    if reverse:
+        track = track.reversed()
+    _save(replace(track, name=_name(name or track.name)), out, force)
+
+
+@app.command()
+def generate(
+    length: Annotated[float, typer.Option(help="m, of the centre line.")] = 20.0,
+    width: Annotated[float, typer.Option(help="m, mean distance between the borders.")] = 0.8,
+    tightness: Annotated[float, typer.Option(help="0: few wide bends. 1: as many and as tight as fit.")] = 0.5,
+    width_variation: Annotated[float, typer.Option(help="Fraction by which the road swells and narrows.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same track.")] = 0,
+    name: Annotated[str | None, typer.Option(help="Name of the track; that of --out, or generated-SEED.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for track.yaml, or a .yaml or .npy file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
+) -> None:
+    """Make a random closed track that nowhere touches itself.
+
+    Examples:
+
+      outlap track generate --seed 7
+
+      outlap track generate --length 45 --width 0.7 --tightness 1 --seed 3 --out worlds/snake
+    """
+    import numpy as np
+
+    from outlap.track.generate import generate_track
+
+    name = _name(name or (out.stem if out else f"generated-{seed}"))
+    track = generate_track(
+        np.random.default_rng(seed),
+        name=name,
+        length=length,
+        width=width,
+        tightness=tightness,
+        width_variation=width_variation,
+    )
+    _save(track, out, force)
+
+
+@app.command(no_args_is_help=True)
+def show(
+    track: Annotated[str, typer.Argument(help="A shipped name, a folder, a track.yaml or a route .npy.")],
+    out: Annotated[Path | None, typer.Option(help="The picture; NAME.png in this folder by default.")] = None,
+) -> None:
+    """Print what a track measures and draw it from above.
+
+    Examples:
+
+      outlap track show oval
+
+      outlap track show reinvent_base.npy --out reinvent.png
+    """
+    from outlap.errors import OutlapError
+    from outlap.files import write_atomic
+    from outlap.track.drawing import track_picture
+    from outlap.track.formats import load_track
+
+    if out is not None and out.suffix != ".png":
+        raise OutlapError(f"{out}: the picture is a PNG, so its name must end in .png.")
+    read = load_track(track)
+    _print_measures(read)
+    out = out or Path(f"{read.name}.png")
+    write_atomic(out, track_picture(read))
+    typer.echo(f"picture         {out}")
+
+
+def _save(track, out: Path | None, force: bool) -> None:
+    from outlap.errors import OutlapError
+    from outlap.track.formats import TRACK_FILE, save_track
+
+    path = out or Path(track.name)
+    if path.suffix not in (".yaml", ".yml", ".npy"):
+        path = path / TRACK_FILE
+    if path.exists() and not force:
+        raise OutlapError(f"{path} already exists: give another --out, or --force to overwrite it.")
+    save_track(track, path)
+    _print_measures(track)
+    typer.echo(f"written         {path}")
+
+
+def _name(name: str) -> str:
+    import re
+
+    from outlap.errors import OutlapError
+
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+        raise OutlapError(f"{name!r} is no track name: use up to 64 letters, digits, dots, dashes and underscores.")
+    return name
+
+
+def _print_measures(track) -> None:
+    from outlap.track.measure import measure
+
+    figures = measure(track)
+    way = "counterclockwise" if figures.counterclockwise else "clockwise"
+    for what, value in (
+        ("track", f"{track.name}, {len(track.center)} rows, driven {way}"),
+        ("length", f"{figures.length:.2f} m"),
+        ("width", f"{figures.mean_width:.2f} m ({figures.least_width:.2f} to {figures.greatest_width:.2f} m)"),
+        ("tightest radius", f"{figures.tightest_radius:.2f} m, {figures.tightest_at:.1f} m from the start"),
+        ("straight", f"{100 * figures.straight:.0f}% of the lap"),
+    ):
+        typer.echo(f"{what:<16}{value}")

@@ -1,0 +1,99 @@
+"""Turns a route's rows into what the geometry searches: an evenly sampled smooth centre line, and its borders.
+
+A centre sample is a row of 13 numbers, named by the constants below. A border keeps the polyline of the route.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from scipy.interpolate import Akima1DInterpolator
+from scipy.ndimage import gaussian_filter1d
+
+from outlap.track.polyline import arc_lengths, distinct_rows, nearest_in_window, vertex_normals
+from outlap.track.track import Points, Track
+
+HEADING_SMOOTHING = 0.05  # m, deviation of the Gaussian over the tangent: routes are noisy and unevenly spaced
+CURVATURE_SMOOTHING = 0.15  # m, the same over the curvature, which is noisier
+BORDER_REACH = 3.0  # m, how far beside the centre line a border is looked for
+LEAST_SAMPLES = 16  # of a centre line, however short
+# Columns of a centre sample: place, unit tangent, turn to the next sample (rad), curvature (1/m), the borders beside
+# it, half of the road's width (m), and the border segments beside it.
+X, Y, TX, TY, TURN, CURVATURE, LEFT_X, LEFT_Y, RIGHT_X, RIGHT_Y, HALF_WIDTH, LEFT_AT, RIGHT_AT = range(13)
+
+
+def border_rows(line: Points, left: bool) -> np.ndarray:
+    """A border's (M, 6) points, segment normals and vertex pseudonormals, both towards the road."""
+    distinct = line[distinct_rows(line)]
+    normal, pseudonormal = vertex_normals(distinct, left)
+    return np.concatenate([distinct, normal, pseudonormal], axis=1)
+
+
+def sampled(track: Track, spacing: float) -> tuple[np.ndarray, float]:
+    """A track's centre samples, (n, 13), evenly spaced, and its length in m."""
+    chord = arc_lengths(track.center)
+    n = len(track.center)
+    wrap = np.arange(-4, n + 5)  # enough neighbours for the curve to be the same on both sides of the seam
+    knots = chord[wrap % n] + chord[-1] * (wrap // n)
+    curve = Akima1DInterpolator(knots, track.center[wrap % n])
+    # Even steps of the chord are nearly even steps of the arc; one correction makes them so.
+    fine = np.linspace(0.0, chord[-1], max(LEAST_SAMPLES, int(np.ceil(chord[-1] / spacing))) * 4 + 1)
+    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(curve(fine), axis=0).T))])
+    count = max(LEAST_SAMPLES, int(np.ceil(arc[-1] / spacing)))
+    at = np.interp(np.arange(count) * (arc[-1] / count), arc, fine)
+    length = float(arc[-1])
+    step = length / count
+    samples = np.empty((count, 13))
+    samples[:, [X, Y]] = curve(at)
+    tangent = curve.derivative()(at)
+    tangent /= np.hypot(tangent[:, 0], tangent[:, 1])[:, None]
+    tangent = gaussian_filter1d(tangent, HEADING_SMOOTHING / step, axis=0, mode="wrap")
+    tangent /= np.hypot(tangent[:, 0], tangent[:, 1])[:, None]
+    samples[:, [TX, TY]] = tangent
+    ahead = np.roll(tangent, -1, axis=0)
+    turn = np.arctan2(tangent[:, 0] * ahead[:, 1] - tangent[:, 1] * ahead[:, 0], (tangent * ahead).sum(axis=1))
+    samples[:, TURN] = turn
+    samples[:, CURVATURE] = gaussian_filter1d(
+        0.5 * (turn + np.roll(turn, 1)) / step, CURVATURE_SMOOTHING / step, mode="wrap"
+    )
+    for columns, line, side, at_column in (
+        ([LEFT_X, LEFT_Y], track.left, 1.0, LEFT_AT),
+        ([RIGHT_X, RIGHT_Y], track.right, -1.0, RIGHT_AT),
+    ):
+        distinct = np.ascontiguousarray(line[distinct_rows(line)])
+        hit = np.empty((count, 3))
+        _beside(samples, distinct, side, hit)
+        samples[:, columns] = hit[:, :2]
+        samples[:, at_column] = hit[:, 2]
+    across = samples[:, [LEFT_X, LEFT_Y]] - samples[:, [RIGHT_X, RIGHT_Y]]
+    samples[:, HALF_WIDTH] = 0.5 * np.hypot(across[:, 0], across[:, 1])
+    return samples, length
+
+
+@njit(cache=True)
+def _beside(samples, line, side, hit):
+    """Where each centre sample's normal first meets a border (x, y, segment), or the nearest point if it does not."""
+    m = len(line)
+    for k in range(len(samples)):
+        x, y = samples[k, X], samples[k, Y]
+        nx, ny = -side * samples[k, TY], side * samples[k, TX]
+        best = BORDER_REACH
+        at = -1
+        for j in range(m):
+            i = j + 1 if j + 1 < m else 0
+            ax, ay, bx, by = line[j, 0] - x, line[j, 1] - y, line[i, 0] - x, line[i, 1] - y
+            across_a, across_b = nx * ay - ny * ax, nx * by - ny * bx
+            if across_a * across_b > 0.0 or across_a == across_b:
+                continue
+            t = across_a / (across_a - across_b)
+            distance = nx * (ax + t * (bx - ax)) + ny * (ay + t * (by - ay))
+            if 0.0 < distance < best:
+                best, at = distance, j
+        if at >= 0:
+            hit[k, 0], hit[k, 1] = x + nx * best, y + ny * best
+        else:
+            _, at, t = nearest_in_window(x, y, line, 0, m, 0, m)
+            i = at + 1 if at + 1 < m else 0
+            hit[k, 0] = line[at, 0] + t * (line[i, 0] - line[at, 0])
+            hit[k, 1] = line[at, 1] + t * (line[i, 1] - line[at, 1])
+        hit[k, 2] = at
