@@ -35,7 +35,14 @@ EXTRAS = {
         "ros-jazzy-std-srvs==5.3.6",
     ],
     "bench": ["mujoco>=3.2"],
-    "dev": ["pytest>=8", "pytest-timeout>=2.3", "ruff>=0.15,<1", "pyright[nodejs]>=1.1.400", "build>=1.2"],
+    "dev": [
+        "pytest>=8",
+        "pytest-timeout>=2.3",
+        "ruff>=0.15,<1",
+        "pyright[nodejs]>=1.1.400",
+        "build>=1.2",
+        "setuptools>=70.1",
+    ],
 }
 
 

@@ -200,7 +200,7 @@ def test_what_is_no_launch_file_is_refused(tmp_path: Path, content: bytes) -> No
 
 def test_nesting_without_end_is_refused(write: Write) -> None:
     assert "nested deeper" in refusal(write("<group>" * 100_000))
-    assert "nested deeper" in refusal(write(f"<executable cmd=\"{'$(var ' * 10_000}\"/>"))
+    assert "nested deeper" in refusal(write(f'<executable cmd="{"$(var " * 10_000}"/>'))
 
 
 def test_declared_arguments(write: Write) -> None:
