@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent  # colcon --symlink-install runs a link to this file elsewhere
 NODES = ("camera", "policy", "motor", "simulator", "referee")
 
 # What the car needs: no torch, no compiler.
