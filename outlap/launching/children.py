@@ -85,7 +85,7 @@ class Child:
             os.killpg(self.pid, number)
 
     def reap(self, guard: Guard) -> int:
-        """The return code of a process that has ended; what it left running in its group is killed.
+        """The return code of a process that has ended, or is ended now; what it left running in its group is killed.
 
         The group is killed before the process is waited for: until then its id cannot belong to anybody else.
         """
@@ -105,4 +105,7 @@ def exit_text(code: int) -> str:
     """What a return code means, to follow the name of a process."""
     if code >= 0:
         return f"ended with exit code {code}"
-    return f"was ended by {signal.Signals(-code).name}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"was ended by signal {-code}"

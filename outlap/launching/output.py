@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 CHUNK = 65536  # bytes read at once
 LINE_LIMIT = 65536  # bytes; a longer line is shown in parts
@@ -20,6 +21,7 @@ class Output:
             for index, name in enumerate(dict.fromkeys([*names, "launch"]))
         }
         self._part: dict[str, bytes] = {}
+        self.unread = False  # whether whoever read our output has gone (`outlap launch … | head`)
 
     def copy(self, name: str, handle: int) -> bool:
         """Show what a non-blocking pipe holds at the moment; False when it has come to its end."""
@@ -50,6 +52,13 @@ class Output:
             self._write("launch", [text.encode()])
 
     def _write(self, name: str, lines: list[bytes]) -> None:
-        if lines:
-            sys.stdout.write("".join(f"{self._prefix[name]}{line.decode(errors='replace')}\n" for line in lines))
+        text = "".join(f"{self._prefix[name]}{line.decode(errors='replace')}\n" for line in lines)
+        try:
+            # What the terminal's encoding lacks must not end a race.
+            encoding = sys.stdout.encoding or "utf-8"
+            sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
             sys.stdout.flush()
+        except BrokenPipeError:
+            self.unread = True
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())

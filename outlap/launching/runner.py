@@ -64,9 +64,10 @@ class _Graph:
             try:
                 while self._children and self._stage < len(ESCALATION):
                     self._wait(guard)
-            finally:  # also after an error of our own
+            except BaseException:  # an error of our own, too, leaves nothing behind
                 for child in self._children.values():
-                    child.signal(signal.SIGKILL)
+                    child.reap(guard)
+                raise
         if refusal is not None:
             raise refusal
         for child in self._children.values():
@@ -96,6 +97,8 @@ class _Graph:
                 child.closed = True
             elif what == "ended":
                 self._ended(child, guard)
+        if self._output.unread and self._stage < 0:
+            self._stop(128 + signal.SIGPIPE)
 
     def _ended(self, child: Child, guard: Guard) -> None:
         self._selector.unregister(child.ended)

@@ -64,3 +64,26 @@ def test_a_domain_that_is_taken_is_told(write: Write, python: Callable[[str], st
     finally:
         first.terminate()
         first.communicate(timeout=60)
+
+
+def test_ros_own_launch_takes_over_where_it_is_installed_and_keeps_the_domain(write: Write, tmp_path: Path) -> None:
+    path = write('<arg name="a" default=""/><executable cmd="echo"/>')
+    index = tmp_path / "share" / "ament_index" / "resource_index" / "packages"
+    index.mkdir(parents=True)
+    for package in ("ros2launch", "launch_xml", "launch_ros", "outlap"):
+        (index / package).touch()
+    program = tmp_path / "ros2"  # stands for the one that cannot be installed here: says what it was called with
+    claim = f"{sys.executable} -c 'from outlap.launching.domain import claim_domain; claim_domain().__enter__()'"
+    program.write_text(f'#!/bin/sh\necho "$@" on $ROS_DOMAIN_ID\n{claim} 2>&1 | tail -n 1\n')
+    program.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "AMENT_PREFIX_PATH": str(tmp_path),
+        "ROS_DOMAIN_ID": "180",
+    }
+    command = [sys.executable, "-m", "outlap.cli.main", "launch", str(path), "a:=x y"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    called, claimed = result.stdout.splitlines()
+    assert called == f"launch {path} a:=x y on 180"
+    assert "is already running on ROS_DOMAIN_ID 180" in claimed

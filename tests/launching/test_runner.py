@@ -180,3 +180,16 @@ def test_two_runs_get_two_domains(write: Write, start: Start, python: Python) ->
         runner.send_signal(signal.SIGINT)
         assert finish(runner)[0] == 130
     assert len(domains) == 2
+
+
+def test_the_graph_ends_when_nobody_reads_its_output_any_more(write: Write, start: Start, python: Python) -> None:
+    talk = "import os,time; print(os.getpid()); [(print(n), time.sleep(0.01)) for n in range(6000)]"
+    runner = start(write(f"<executable name='t' {python(talk)}/>"))
+    (pid,) = read_pids(runner, 1)
+    assert runner.stdout is not None
+    assert runner.stderr is not None
+    runner.stdout.close()
+    assert runner.wait(timeout=60) == 128 + signal.SIGPIPE
+    assert "Traceback" not in runner.stderr.read()
+    runner.stderr.close()
+    assert not is_alive(pid)
