@@ -17,6 +17,8 @@ from outlap.errors import OutlapError
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 PACKAGE = "outlap"
+# The safe loader, in C where PyYAML was built with it: a track file has thousands of numbers.
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Model(BaseModel):
@@ -105,7 +107,7 @@ def read_yaml(path: Path, model: type[ModelT], what: str) -> ModelT:
             the file, the key, and what was expected.
     """
     try:
-        content = yaml.safe_load(read_bytes(path, what).decode())
+        content = yaml.load(read_bytes(path, what).decode(), Loader=YAML_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""

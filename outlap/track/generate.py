@@ -110,7 +110,8 @@ def _center(
     """A centre line of the given length, evenly spaced points and unit tangents, or None if the sketch did not fit."""
     corners = sketch(rng, length, max(2 * min_radius, width + GAP), tightness)
     smooth = rng.uniform() < 0.45
-    spread = min_radius * 0.45 * 6.0 ** rng.uniform()  # from corners just rounded to bend upon bend
+    # From corners just rounded to bend upon bend.
+    spread = min_radius * 0.45 * 6.0 ** rng.uniform(0.0, 1.0 - 0.6 * tightness)
     # Drawn evenly in the logarithm; a round lap draws from the upper end only, so that arc follows upon arc.
     widest = max(min_radius * 1.01, min(6.0, length / 6) * (1.2 - 0.8 * tightness))
     roundness = rng.uniform(0.0, 0.9) if rng.uniform() < 0.6 else 0.0

@@ -84,7 +84,8 @@ class TrackSet:
         """
         places = np.ascontiguousarray(xy, dtype=np.float64).reshape(-1, 2)
         n = len(places)
-        hints = np.full(n, np.nan) if hint is None else _per_car(hint, n, np.float64)
+        places = np.broadcast_to(places, (n, 2))
+        hints = _per_car(np.nan if hint is None else hint, n, np.float64)
         out = np.empty((6, n))
         locate(
             self._indices(index, n), places, hints, self.length, self._samples, self._start, self._left,
@@ -128,7 +129,8 @@ class TrackSet:
 
 
 def _per_car(values: ArrayLike, n: int, dtype: type) -> np.ndarray:
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype=dtype), (n,)))
+    # Read-only always, as broadcast_to makes it: one kind of argument, so one compilation of the kernels.
+    return np.broadcast_to(np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype=dtype), (n,))), (n,))
 
 
 def _flat(parts: list[np.ndarray]) -> tuple[np.ndarray, Indices]:

@@ -32,13 +32,17 @@ def interpolate(index, s, length, samples, start, row):
 @njit(cache=True)
 def _nearest_sample(x, y, samples, first, count, step):
     best, nearest = np.inf, 0
+    for k in range(0, count, 16):
+        distance = np.hypot(samples[first + k, X] - x, samples[first + k, Y] - y)
+        if distance < best:
+            best, nearest = distance, k
     k = 0
     while k < count:
         distance = np.hypot(samples[first + k, X] - x, samples[first + k, Y] - y)
         if distance < best:
             best, nearest = distance, k
-        # From one sample to the next the distance changes by at most a step: none before these can be nearer.
-        k += max(1, int((distance - best) / step))
+        # From one sample to the next the distance changes by a step at most: none before these can be nearer.
+        k += max(1, int((distance - best) / (1.01 * step)))
     return nearest
 
 

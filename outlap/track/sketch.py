@@ -17,7 +17,7 @@ def sketch(rng: np.random.Generator, length: float, apart: float, tightness: flo
     parallel straights, right angles), pulled about. ``tightness`` 0 to 1 sets how many corners there are.
     """
     # In a ring the straights grow with the lap, and real long tracks have more bends rather than longer straights.
-    ring = rng.uniform() < min(0.35, 5.0 / length)
+    ring = rng.uniform() < min(0.4, 6.0 / length) * (1.2 - tightness)
     corners = _ring(rng, length, tightness) if ring else _patch(rng, length, apart, tightness)
     corners = _stretched(rng, corners)
     corners = corners * (length / _perimeter(corners))
