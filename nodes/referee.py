@@ -40,8 +40,8 @@ class Parameters(Model):
     track: str
     car: str
     policy: str
-    laps: int
-    time_limit: float  # s
+    laps: Annotated[int, Field(ge=1)]
+    time_limit: Annotated[float, Field(ge=0)]  # s
     output_dir: str
     json_path: Annotated[str, Field(alias="json")]
     arm: bool

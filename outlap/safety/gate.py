@@ -34,7 +34,7 @@ class Problem(IntEnum):
     """What is wrong with a command, by severity: of several, the most severe is reported."""
 
     NONE = 0
-    LOST = 1  # none arrived for too long, on the steady clock
+    LOST = 1  # none arrived for too long
     STALE = 2  # its stamp is too old, on ROS time
     EARLY = 3  # its stamp lies in the future
     FRAME = 4  # not in the car's own frame
@@ -145,9 +145,10 @@ class Gate:
         twist, received = self._latest[source]
         problems = {Problem.NONE: ""}
         since, age = steady - received, ros - twist.stamp
-        if not 0 <= since <= STALE_AFTER:
-            problems[Problem.LOST] = f"no command from the {source} for {since:.2f} s"
-        if age > STALE_AFTER:
+        if not 0 <= since <= STALE_AFTER or age > STALE_AFTER:
+            last = f"the last came {since:.2f} s ago, stamped {age:.2f} s ago"
+            problems[Problem.LOST] = f"no new command from the {source}: {last}"
+        if age - since > STALE_AFTER:  # it was too old when it came, or ROS time has jumped since
             problems[Problem.STALE] = f"the {source}'s command is {age:.2f} s old by its stamp"
         if age < -EARLY_BY:
             problems[Problem.EARLY] = f"the {source}'s command is stamped {-age:.2f} s in the future"

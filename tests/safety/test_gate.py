@@ -121,7 +121,7 @@ def test_silence_counts_on_the_steady_clock_when_ros_time_stands_still(driving: 
     driving.steady += STALE_AFTER + 0.01
     output = driving.wait(0)
     assert output.state is State.FAULT
-    assert output.reason == "no command from the policy for 0.16 s"
+    assert output.reason == "no new command from the policy: the last came 0.16 s ago, stamped 0.01 s ago"
 
 
 def test_a_steady_clock_that_goes_back_is_no_excuse(driving: Bench) -> None:
@@ -172,11 +172,20 @@ def test_of_several_problems_the_most_severe_is_named(driving: Bench) -> None:
     assert "not finite" in driving.command(speed=NAN, frame="odom", age=9.0).reason
 
 
-@pytest.mark.parametrize("jump", [3600.0, -3600.0])
-def test_a_jump_of_ros_time_stops_the_car(driving: Bench, jump: float) -> None:
+@pytest.mark.parametrize(("jump", "words"), [(3600.0, "old by its stamp"), (-3600.0, "in the future")])
+def test_a_jump_of_ros_time_stops_the_car(driving: Bench, jump: float, words: str) -> None:
     driving.command()
     driving.ros += jump
-    assert driving.wait(0).state is State.FAULT
+    output = driving.wait(0)
+    assert output.state is State.FAULT
+    assert words in output.reason
+
+
+def test_a_command_gets_too_old_by_its_stamp_before_it_does_by_its_receipt(driving: Bench) -> None:
+    driving.command(age=STALE_AFTER - 0.01)
+    output = driving.wait(0.02)
+    assert output.state is State.FAULT
+    assert output.reason == "no new command from the policy: the last came 0.02 s ago, stamped 0.16 s ago"
 
 
 def test_a_fault_keeps_its_first_reason_and_disarming_clears_it(driving: Bench) -> None:
