@@ -103,8 +103,9 @@ def _kernel(channels: int, parallel: bool) -> Any:
         table, rotation, eye, track, map_edge, map_centre, map_along, map_start, frame, lap,
         looks, colours, boxes, box_colours, tile, noise, noise_start, out,
     ):  # fmt: skip
-        n = rotation.shape[0]
-        P = PIECE
+        # Naming `parallel` keeps the variants apart in the compiler's cache, which knows them by what they name.
+        n = len(rotation) if parallel else rotation.shape[0]
+        P = PIECE  # noqa: N806  as short as the indices that it stands in
         zero, half, one, white = f4(0), f4(0.5), f4(1), f4(255)
         tiny = f4(1e-4)
         for c in numba.prange(n):

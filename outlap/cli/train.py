@@ -1,0 +1,70 @@
+"""``outlap train``: trains a camera policy in the built-in simulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from outlap.learning.config import TrainingConfig
+    from outlap.vehicle.car import Car
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for policy.onnx and what made it.")] = Path("runs/train"),
+    preset: Annotated[str, typer.Option(help="A name in config/training.")] = "quick",
+    config: Annotated[Path | None, typer.Option(help="A training file of your own, instead of a preset.")] = None,
+    car: Annotated[str, typer.Option(help="A name in config/cars, or a car file.")] = "deepracer",
+    seed: Annotated[int, typer.Option(help="Of everything random: same seed, same machine, same policy.", min=0)] = 0,
+) -> None:
+    """Train a camera policy on generated tracks.
+
+    First a privileged teacher learns by PPO from the state and the road ahead; then a student that sees only camera
+    pictures drives, the teacher says what it would have done, and all of it is learned from. Writes policy.onnx,
+    training.yaml (the full configuration) and summary.json.
+
+    Example: [bold]outlap train --out runs/first --seed 1[/]
+    """
+    run_train(out, config or preset, car, seed)
+
+
+def run_train(out: Path, training: str | Path, car: str, seed: int) -> Path:
+    """Train with progress shown; returns the policy file's path.
+
+    Raises:
+        OutlapError: the configuration, the car or the folder is refused, or the learning diverged.
+    """
+    from outlap.launching.domain import lock_folder
+    from outlap.learning.config import load_training
+    from outlap.vehicle.car import load_car
+
+    described = load_car(car)
+    config = load_training(training, described)
+    with lock_folder(out):
+        return _with_bars(config, described, out, seed)
+
+
+def _with_bars(config: TrainingConfig, car: Car, out: Path, seed: int) -> Path:
+    from rich.console import Console
+
+    from outlap.cli.progress import bars
+    from outlap.learning.run import Progress, train
+
+    console = Console()
+    console.print(f"training a policy for the car {car.name} on {config.tracks} generated tracks (seed {seed})")
+    with bars(console) as display:
+        tasks: dict[str, TaskID] = {}
+
+        def report(progress: Progress) -> None:
+            if progress.stage not in tasks:
+                tasks[progress.stage] = display.add_task(progress.stage, total=progress.total, note="")
+            note = "  ".join(f"{name} {value:.3g}" for name, value in progress.measures.items())
+            display.update(tasks[progress.stage], completed=progress.done, note=note)
+
+        policy = train(config, car, out, seed, report)
+    console.print(f"wrote {policy}")
+    return policy

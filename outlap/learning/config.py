@@ -1,0 +1,72 @@
+"""The training file: everything that decides what a run learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from outlap.camera.view import View
+from outlap.errors import OutlapError
+from outlap.files import Model, read_yaml, share_directory
+from outlap.learning.distill import DistillConfig
+from outlap.learning.student import StudentConfig
+from outlap.learning.task import TaskConfig
+from outlap.learning.teacher import TeacherConfig
+from outlap.policy.contract import Observation
+from outlap.simulation.fleet import TICK
+from outlap.vehicle.car import Car
+
+
+class TrainingConfig(Model):
+    """One training file; ``config/training/quick.yaml`` explains every key."""
+
+    recipe: Literal["distill"]
+    tracks: Annotated[int, Field(ge=1, le=4096)]
+    view: View
+    task: TaskConfig
+    teacher: TeacherConfig
+    student: StudentConfig
+    distill: DistillConfig
+
+    @model_validator(mode="after")
+    def _whole_ticks(self) -> TrainingConfig:
+        ticks = 1 / (self.task.rate_hz * TICK)
+        if abs(ticks - round(ticks)) > 1e-6:
+            raise ValueError(f"task.rate_hz: {self.task.rate_hz:g} does not divide the simulator's {1 / TICK:.0f} Hz")
+        if self.task.speed_min >= self.task.speed_limit:
+            raise ValueError("task.speed_min must be below task.speed_limit")
+        return self
+
+    @property
+    def observation(self) -> Observation:
+        """What the student is given, as it goes into the policy file."""
+        return Observation(view=self.view, frame_offsets=self.student.frame_offsets, commands=self.student.commands)
+
+
+def load_training(name_or_path: str | Path, car: Car) -> TrainingConfig:
+    """Read a training file: a path, or the name of one in ``config/training``; see that ``car`` can do what it asks.
+
+    Raises:
+        OutlapError: there is no such file, it is refused, or it asks for more than the car can do.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        folder = share_directory() / "config" / "training"
+        path = folder / f"{name_or_path}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
+            raise OutlapError(
+                f"there is no training preset named {name_or_path!r}: give a .yaml file, or one of {known}."
+            )
+    config = read_yaml(path, TrainingConfig, "training file")
+    for key, wanted, offered, unit in (
+        ("task.curvature_limit", config.task.curvature_limit, car.max_curvature, "1/m"),
+        ("task.speed_limit", config.task.speed_limit, car.drive.max_speed, "m/s"),
+    ):
+        if wanted > offered:
+            raise OutlapError(
+                f"{path}: {key} is {wanted:g} {unit}, but the car {car.name} reaches only {offered:.3g} {unit}."
+            )
+    return config

@@ -1,0 +1,175 @@
+"""The driving task: what the teacher knows, what an action means, what is rewarded and when an episode ends."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from outlap.files import Model
+from outlap.policy.contract import Action
+from outlap.simulation.fleet import TICK, Fleet
+from outlap.track.geometry import TrackSet
+from outlap.vehicle import dynamics
+from outlap.vehicle.car import Car
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+AHEAD = np.array([0.1, 0.25, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7])  # m along the lap, where the teacher looks
+WIDTH_SCALE = 0.5  # m, half road width that counts as one in the teacher's observation
+RATE_SCALE = 4.0  # rad/s that count as one
+
+
+class TaskConfig(Model):
+    """The task's numbers; every one stands in the training file."""
+
+    rate_hz: Annotated[float, Field(gt=0, le=120)]  # commands a second
+    curvature_limit: Annotated[float, Field(gt=0)]  # 1/m
+    speed_min: Annotated[float, Field(ge=0)]  # m/s
+    speed_limit: Annotated[float, Field(gt=0)]  # m/s
+    episode_s: Annotated[float, Field(gt=1)]  # s, after which a car starts anew elsewhere
+    edge_margin: Annotated[float, Field(ge=0)]  # m, wheels nearer to a border than this are penalised
+    edge_penalty: Annotated[float, Field(ge=0)]  # per step, for a wheel on the border; grows linearly
+    change_penalty: Annotated[float, Field(ge=0)]  # per unit of change of the curvature command, squared
+    crash_penalty: Annotated[float, Field(ge=0)]  # once, for leaving the road
+
+    @property
+    def action(self) -> Action:
+        """Limits of the action, as they go into the policy file."""
+        return Action(curvature_limit=self.curvature_limit, speed_min=self.speed_min, speed_limit=self.speed_limit)
+
+    @property
+    def ticks(self) -> int:
+        """Simulator ticks a command."""
+        return round(1 / (self.rate_hz * TICK))
+
+
+class DrivingTask:
+    """n cars that learn to drive; an episode that ends begins anew at once.
+
+    Actions have the shape (n, 2) and lie in -1 … 1: curvature as part of its limit, speed from its least to its limit.
+
+    Attributes:
+        fleet: the cars.
+        age: (n,) steps since each car's episode began.
+        last: (n, 2) the actions last taken.
+    """
+
+    def __init__(
+        self, tracks: TrackSet, car: Car, n: int, config: TaskConfig, seed: int, randomise: bool = True
+    ) -> None:
+        self.config = config
+        self.fleet = Fleet(tracks, car, n)
+        self.rng = np.random.default_rng(seed)
+        self.randomise = randomise
+        self.age = np.zeros(n, dtype=np.int64)
+        self.last = np.zeros((n, 2))
+        self.episode_steps = round(config.episode_s * config.rate_hz)
+        self._nominal = dynamics.parameters(car)[0]
+        self.reset(np.arange(n))
+        self.age[:] = self.rng.integers(0, self.episode_steps, n)  # so that not all episodes end at once
+
+    def reset(self, rows: Rows) -> None:
+        """Start the episodes of ``rows`` anew: somewhere on some track, a bit off, turned and moving."""
+        k, rng, fleet = len(rows), self.rng, self.fleet
+        track = rng.integers(0, len(fleet.tracks.tracks), k)
+        s = rng.random(k) * fleet.tracks.length[track]
+        centre, heading = fleet.tracks.pose(track, s)
+        middle, half = fleet.tracks.middle(track, s)
+        # From anywhere on the road, kept a wheel's breadth from the borders.
+        offset = np.sum((middle - centre) * np.stack([-np.sin(heading), np.cos(heading)], axis=1), axis=1)
+        offset += rng.uniform(-1, 1, k) * np.maximum(half - 0.12, 0)
+        speed = np.where(rng.random(k) < 0.2, 0, rng.uniform(0, self.config.speed_limit, k))
+        if self.randomise:
+            self._randomise_dynamics(rows)
+        fleet.place(rows, track, s, offset, rng.normal(0, 0.2, k), speed)
+        self.age[rows] = 0
+        self.last[rows] = np.stack([np.zeros(k), self.to_action(0 * speed, speed)[:, 1]], axis=1)
+
+    def _randomise_dynamics(self, rows: Rows) -> None:
+        k, rng = len(rows), self.rng
+        p = np.tile(self._nominal, (k, 1))
+        for column, least, most in (
+            (dynamics.FRICTION, 0.7, 1.2), (dynamics.STIFFNESS, 0.7, 1.3), (dynamics.MASS, 0.9, 1.15),
+            (dynamics.STEERING_LAG, 0.6, 1.8), (dynamics.STEERING_RATE, 0.7, 1.2), (dynamics.DRIVE_LAG, 0.6, 2.0),
+            (dynamics.ACCELERATION, 0.7, 1.2), (dynamics.DECELERATION, 0.7, 1.2), (dynamics.WHEEL_RADIUS, 0.95, 1.05),
+        ):  # fmt: skip
+            p[:, column] *= rng.uniform(least, most, k)
+        self.fleet.parameter[rows] = p
+        self.fleet.delay[rows] = rng.integers(0, self.config.ticks, k)
+
+    def to_command(self, action: Floats) -> tuple[Floats, Floats]:
+        """Curvature (1/m) and speed (m/s) of actions (n, 2)."""
+        c = self.config
+        action = np.clip(action, -1, 1)
+        return action[:, 0] * c.curvature_limit, c.speed_min + (action[:, 1] + 1) / 2 * (c.speed_limit - c.speed_min)
+
+    def to_action(self, curvature: Floats, speed: Floats) -> Floats:
+        """The inverse of :meth:`to_command`, (n, 2), clipped to -1 … 1."""
+        c = self.config
+        part = (speed - c.speed_min) / (c.speed_limit - c.speed_min) * 2 - 1
+        return np.clip(np.stack([curvature / c.curvature_limit, part], axis=1), -1, 1)
+
+    def step(self, action: Floats) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Take one action each.
+
+        Returns:
+            rewards (n,), whether the episode ended (n,), and whether it ended only because its time was up (n,).
+        """
+        c, fleet = self.config, self.fleet
+        action = np.clip(action, -1, 1)
+        curvature, speed = self.to_command(action)
+        before = fleet.located.s
+        wheelbase, radius = fleet.car.axles.wheelbase, fleet.car.axles.wheel_radius
+        fleet.step(np.arctan(curvature * wheelbase), speed / radius, c.ticks)
+        length = fleet.tracks.length[fleet.track]
+        ahead = (fleet.located.s - before + length / 2) % length - length / 2
+        clearance = fleet.wheel_clearance().min(axis=1)
+        crashed = np.minimum(fleet.located.left, fleet.located.right) < 0
+        reward = ahead * c.rate_hz / c.speed_limit
+        reward -= c.edge_penalty * np.clip((c.edge_margin - clearance) / max(c.edge_margin, 1e-6), 0, 3)
+        reward -= c.change_penalty * (action[:, 0] - self.last[:, 0]) ** 2
+        reward -= c.crash_penalty * crashed
+        self.last = action
+        self.age += 1
+        timed_out = (self.age >= self.episode_steps) & ~crashed
+        return reward, crashed | timed_out, timed_out
+
+    def teacher_observation(self) -> NDArray[np.float32]:
+        """What the privileged teacher knows, (n, 43): the road ahead in the car's own frame, and the car's motion."""
+        fleet, c = self.fleet, self.config
+        state, located = fleet.state, fleet.located
+        n, k = fleet.n, len(AHEAD)
+        s = (located.s[:, None] + AHEAD).ravel()
+        middle, half = fleet.tracks.middle(np.repeat(fleet.track, k), s)
+        away = middle.reshape(n, k, 2) - state[:, None, : dynamics.YAW]
+        cosine, sine = np.cos(state[:, dynamics.YAW])[:, None], np.sin(state[:, dynamics.YAW])[:, None]
+        turn = located.heading - state[:, dynamics.YAW]
+        return np.concatenate(
+            [
+                cosine * away[..., 0] + sine * away[..., 1] - AHEAD,
+                cosine * away[..., 1] - sine * away[..., 0],
+                half.reshape(n, k) / WIDTH_SCALE - 1,
+                np.stack(
+                    [
+                        state[:, dynamics.SPEED] / c.speed_limit,
+                        state[:, dynamics.LATERAL],
+                        state[:, dynamics.YAW_RATE] / RATE_SCALE,
+                        state[:, dynamics.STEERING] / fleet.car.steering.max_angle,
+                        np.sin(turn),
+                        np.cos(turn),
+                        located.left,
+                        located.right,
+                    ],
+                    axis=1,
+                ),
+                self.last,
+            ],
+            axis=1,
+        ).astype(np.float32)
+
+
+TEACHER_INPUTS = 3 * len(AHEAD) + 10

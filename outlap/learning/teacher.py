@@ -1,0 +1,155 @@
+"""The privileged teacher: learns by PPO (rsl-rl-lib) from the state and the road ahead, without any picture."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from rsl_rl.algorithms import PPO
+from rsl_rl.env import VecEnv
+from tensordict import TensorDict
+
+from outlap.errors import OutlapError
+from outlap.files import Model
+from outlap.learning.task import DrivingTask
+
+
+class TeacherConfig(Model):
+    """PPO's numbers; see Schulman et al. 2017 and rsl-rl-lib's documentation."""
+
+    cars: Annotated[int, Field(ge=1)]  # cars that learn at once
+    iterations: Annotated[int, Field(ge=1)]  # of collecting and updating
+    steps: Annotated[int, Field(ge=1)]  # steps each car takes an iteration
+    hidden: tuple[Annotated[int, Field(ge=1)], ...]  # widths of the hidden layers, actor and critic alike
+    learning_rate: Annotated[float, Field(gt=0)]  # the first; PPO then adapts it to desired_kl
+    desired_kl: Annotated[float, Field(gt=0)]
+    discount: Annotated[float, Field(gt=0, lt=1)]
+    trace: Annotated[float, Field(gt=0, le=1)]  # lambda of the generalised advantage estimate
+    epochs: Annotated[int, Field(ge=1)]
+    minibatches: Annotated[int, Field(ge=1)]
+    entropy: Annotated[float, Field(ge=0)]
+    first_deviation: Annotated[float, Field(gt=0)]  # of the actions at the start, as a part of their limits
+
+
+class TeacherEnv(VecEnv):
+    """The driving task as rsl-rl-lib wants an environment."""
+
+    def __init__(self, task: DrivingTask) -> None:
+        self.task = task
+        self.num_envs = task.fleet.n
+        self.num_actions = 2
+        self.max_episode_length = task.episode_steps
+        self.device = "cpu"
+        self.cfg = {}
+
+    @property
+    def episode_length_buf(self) -> torch.Tensor:
+        """(n,) steps since each episode began."""
+        return torch.from_numpy(self.task.age)
+
+    def get_observations(self) -> TensorDict:
+        """What the teacher knows now, under ``policy``."""
+        return TensorDict({"policy": torch.from_numpy(self.task.teacher_observation())}, batch_size=[self.num_envs])
+
+    def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
+        """Take one action each; episodes that ended begin anew before the observation is made."""
+        reward, done, timed_out = self.task.step(actions.double().numpy())
+        self.task.reset(np.flatnonzero(done))
+        extras = {"time_outs": torch.from_numpy(timed_out).float()}
+        return self.get_observations(), torch.from_numpy(reward).float(), torch.from_numpy(done).float(), extras
+
+
+class Teacher:
+    """A trained teacher: labels states with what it would do."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        self._network = network.eval()
+
+    def act(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Actions (n, 2) in -1 … 1 for observations (n, 43)."""
+        with torch.inference_mode():
+            return self._network(torch.from_numpy(observation)).clamp(-1, 1).double().numpy()
+
+
+def train_teacher(
+    task: DrivingTask, config: TeacherConfig, report: Callable[[int, dict[str, float]], None] | None = None
+) -> Teacher:
+    """Train a teacher on ``task``.
+
+    Args:
+        task: the cars and what they are rewarded for.
+        config: PPO's numbers; the schedule counts iterations.
+        report: called after each iteration with its number and measures (``reward`` a step, ``crashes`` a car and
+            minute, ``progress`` m/s).
+
+    Raises:
+        OutlapError: the learning diverged.
+    """
+    env = TeacherEnv(task)
+    observation = env.get_observations()
+    with contextlib.redirect_stdout(io.StringIO()):  # rsl-rl-lib prints its networks
+        ppo: Any = PPO.construct_algorithm(observation, env, _ppo_config(config), "cpu")
+    ppo.train_mode()
+    minutes = config.steps * task.fleet.n / task.config.rate_hz / 60
+    for iteration in range(config.iterations):
+        rewards, crashes, speeds = [], 0.0, []
+        with torch.inference_mode():
+            for _ in range(config.steps):
+                observation, reward, done, extras = env.step(ppo.act(observation))
+                ppo.process_env_step(observation, reward, done, extras)
+                rewards.append(float(reward.mean()))
+                crashes += float(done.sum() - extras["time_outs"].sum())
+                speeds.append(float(task.fleet.state[:, 3].mean()))
+            ppo.compute_returns(observation)
+        losses = ppo.update()
+        if not all(np.isfinite(value) for value in losses.values()):
+            raise OutlapError(f"the teacher's learning diverged in iteration {iteration}: lower teacher.learning_rate.")
+        if report is not None:
+            report(
+                iteration,
+                {"reward": float(np.mean(rewards)), "crashes": crashes / minutes, "speed": float(np.mean(speeds))},
+            )
+    return Teacher(ppo.get_policy().as_jit())
+
+
+def _ppo_config(config: TeacherConfig) -> dict[str, Any]:
+    """Our numbers in rsl-rl-lib's form."""
+    network = {
+        "class_name": "MLPModel",
+        "hidden_dims": list(config.hidden),
+        "activation": "elu",
+        "obs_normalization": False,
+    }
+    return {
+        "num_steps_per_env": config.steps,
+        "obs_groups": {"actor": ["policy"], "critic": ["policy"]},
+        "multi_gpu": None,
+        "actor": {
+            **network,
+            "distribution_cfg": {
+                "class_name": "GaussianDistribution",
+                "init_std": config.first_deviation,
+                "std_type": "log",
+            },
+        },
+        "critic": dict(network),
+        "algorithm": {
+            "class_name": "PPO",
+            "num_learning_epochs": config.epochs,
+            "num_mini_batches": config.minibatches,
+            "gamma": config.discount,
+            "lam": config.trace,
+            "entropy_coef": config.entropy,
+            "learning_rate": config.learning_rate,
+            "schedule": "adaptive",
+            "desired_kl": config.desired_kl,
+            "rnd_cfg": None,
+            "symmetry_cfg": None,
+        },
+    }
