@@ -1,6 +1,6 @@
 # Everything here works on a machine that has git, make and Python 3.11 or newer with venv; the rest goes into .venv.
 
-TRACK ?= lakeside
+TRACK ?= meadow
 OUT ?= runs/demo
 PYTHON ?=
 VENV := .venv
