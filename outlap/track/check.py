@@ -37,13 +37,16 @@ def checked_track(
         OutlapError: the rows are no closed road; the sentence names the row.
     """
     where = where or f"track {name}"
-    rows = np.concatenate([_points(points, where) for points in (center, left, right)], axis=1)
+    lines = [_points(points, where) for points in (center, left, right)]
+    if len({len(line) for line in lines}) > 1:
+        counts = ", ".join(str(len(line)) for line in lines)
+        raise OutlapError(f"{where}: the centre line and both borders must have as many rows each, not {counts}.")
+    rows = np.concatenate(lines, axis=1)
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1) | (np.abs(rows) > MAX_COORDINATE).any(axis=1))
     if len(bad):
         raise OutlapError(f"{where}: row {bad[0]} holds a number that is no place in metres ({_text(rows[bad[0]])}).")
     number = np.arange(len(rows))
-    step = np.hypot(*np.diff(rows[:, :2], axis=0).T) if len(rows) > 1 else np.zeros(0)
-    keep = np.concatenate([[True], step > REPEATED])
+    keep = np.concatenate([np.full(min(1, len(rows)), True), np.hypot(*np.diff(rows[:, :2], axis=0).T) > REPEATED])
     rows, number = rows[keep], number[keep]
     if len(rows) > 1 and np.hypot(*(rows[0, :2] - rows[-1, :2])) <= REPEATED:
         rows, number = rows[:-1], number[:-1]

@@ -106,7 +106,7 @@ def _load_route(path: Path) -> Track:
     try:
         # Never a pickle: a route from the internet must not run code.
         rows = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError) as error:
+    except Exception as error:  # NumPy's reader raises a dozen kinds on a damaged header
         reason = "it holds pickled Python objects" if "allow_pickle" in str(error) else "it is no NumPy array file"
         raise OutlapError(f"{path}: the route is refused: {reason}; a (rows, 6) array of numbers is needed.") from error
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != COLUMNS or rows.dtype.kind not in "iuf":
