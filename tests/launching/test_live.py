@@ -19,21 +19,20 @@ pytestmark = [
 ]
 
 NODE = """#!{python}
-import json, sys
+import json, signal, sys
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
-rclpy.init(args=sys.argv)
+from rclpy.signals import SignalHandlerOptions
+# Before there are threads, which take over the mask.
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
 node = Node("unnamed", automatically_declare_parameters_from_overrides=True)
 values = {{name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()}}
 values = {{name: list(value) if hasattr(value, "tolist") else value for name, value in values.items()}}
-executor = SingleThreadedExecutor()
-executor.add_node(node)
 print(json.dumps([node.get_fully_qualified_name(), node.resolve_topic_name("a"), values]), flush=True)
-try:
-    executor.spin()
-except ExternalShutdownException:
-    pass
+signal.sigwait([signal.SIGTERM])
+node.destroy_node()
+rclpy.shutdown()
 print("bye", flush=True)
 """
 
