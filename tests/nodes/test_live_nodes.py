@@ -136,7 +136,7 @@ def test_simulator_offers_its_port(probe: Any, start: Callable[..., Any], ring_p
 def test_a_second_simulator_is_refused(probe: Any, start: Callable[..., Any], ring_path: Path) -> None:
     clocks: list[Clock] = probe.listen(Clock, "/clock", STREAM)
     first = start("simulator", track=ring_path)
-    probe.until(lambda: clocks, "the first clock", patience=150)
+    probe.until(lambda: clocks and clocks[-1].clock.sec >= 4, "four seconds of the first", patience=150)
     second = start("simulator", track=ring_path)
     assert second.process.wait(150) == 2
     assert "another simulator is already running on ROS_DOMAIN_ID" in second.said
