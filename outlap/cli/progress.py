@@ -13,6 +13,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 
@@ -26,15 +27,15 @@ class RateColumn(ProgressColumn):
 
 
 def bars(console: Console) -> Progress:
-    """Bars with count, rate, elapsed time, time left and a note."""
+    """Bars with count, rate, time taken, time left and a note; the note is cut where the terminal is narrow."""
     return Progress(
-        TextColumn("{task.description:<9}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.description:<7}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        RateColumn(table_column=Column(no_wrap=True, min_width=7)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        TextColumn("left  {task.fields[note]}", table_column=Column(no_wrap=True, ratio=1, overflow="ellipsis")),
         console=console,
+        expand=True,
     )

@@ -104,7 +104,7 @@ class Distiller:
         self.observation = observation
         self.rng = np.random.default_rng(seed)
         self.shards = Shards(config.steps, config.cars, observation)
-        self.optimizer = torch.optim.AdamW(self.student.parameters(), lr=config.learning_rate, weight_decay=1e-4)
+        self.optimizer = torch.optim.AdamW(self.student.parameters(), lr=config.learning_rate, weight_decay=1e-4, fused=True)
         self.total_batches = config.steps * config.batches + config.final_batches
         self.done_batches = 0
         n = config.cars

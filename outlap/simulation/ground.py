@@ -37,6 +37,7 @@ class GroundMaps:
     start: NDArray[np.int64]  # (T,) first texel of each track
     frame: NDArray[np.float32]  # (T, 5) x, y of the grid's corner in m, texels per m, last column, last row
     lap: NDArray[np.float32]  # (T,) length of the lap, m
+    width: NDArray[np.float32]  # (T,) mean width of the road, m
 
     @classmethod
     def of(cls, tracks: Sequence[Track]) -> GroundMaps:
@@ -50,6 +51,7 @@ class GroundMaps:
             start=np.cumsum([0, *sizes[:-1]]).astype(np.int64),
             frame=np.stack([m[3] for m in maps]),
             lap=np.array([m[4] for m in maps], dtype=np.float32),
+            width=np.array([np.linalg.norm(t.left - t.right, axis=1).mean() for t in tracks], dtype=np.float32),
         )
 
 

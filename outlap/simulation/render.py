@@ -88,6 +88,7 @@ class Renderer:
         self._kernel(
             self._table, rotation.astype(np.float32), eye.astype(np.float32), track.astype(np.int64),
             self.maps.edge, self.maps.centre, self.maps.along, self.maps.start, self.maps.frame, self.maps.lap,
+            self.maps.width,
             looks.scalars, colours, looks.boxes, boxes, self._tiles, self._noise,
             self._rng.integers(0, NOISE_TABLE, n), out,
         )  # fmt: skip
@@ -100,7 +101,7 @@ def _kernel(channels: int, parallel: bool) -> Any:
 
     @numba.njit(fastmath=True, error_model="numpy", parallel=parallel, boundscheck=False, cache=True)
     def draw(
-        table, rotation, eye, track, map_edge, map_centre, map_along, map_start, frame, lap,
+        table, rotation, eye, track, map_edge, map_centre, map_along, map_start, frame, lap, road_width,
         looks, colours, boxes, box_colours, tile, noise, noise_start, out,
     ):  # fmt: skip
         # Naming `parallel` keeps the variants apart in the compiler's cache, which knows them by what they name.
@@ -124,6 +125,7 @@ def _kernel(channels: int, parallel: bool) -> Any:
             texel = one / per_m
             base = map_start[k]
             along_unit = lap[k] / f4(LAP_UNITS)
+            width = road_width[k]
             # The record's fields, in registers.
             look = looks[c]
             line_low, line_high = look.line_inset, look.line_inset + look.line_width
@@ -217,7 +219,8 @@ def _kernel(channels: int, parallel: bool) -> Any:
                         n01, n11 = f4((word >> 16) & 255), f4((word >> 24) & 255)
                         upper, lower = n00 + fx * (n10 - n00), n01 + fx * (n11 - n01)
                         grain = (upper + fy * (lower - upper) - f4(128)) * min(one, one / (foot * grain_scale))
-                        road = min(max(edge / wide + half, zero), one)
+                        # A footprint broader than the road, far away, holds no more road than there is.
+                        road = min(max(edge / wide + half, zero), one) * min(one, width / wide)
                         paint_there = left_line if offset > zero else right_line
                         line = max(min(edge + wide * half, line_high) - max(edge - wide * half, line_low), zero) / wide
                         line = line * paint_there * min(max(one + wear * (grain * f4(0.03) - half), zero), one)
