@@ -83,7 +83,9 @@ def advance(
             s[SPEED] = v + dt * (push + weight * (w * r - force_front * np.sin(angle)))
             w += dt * (force_front * np.cos(angle) + force_rear - v * r)
             r += dt * (front * force_front * np.cos(angle) - rear * force_rear) * p[MASS] / p[INERTIA]
-            rolling_rate = s[SPEED] * np.tan(angle) / wheelbase
+            # Backwards the kinematic model goes fast, too: not round bends that the tyres could not hold.
+            hold = grip / max(abs(s[SPEED]), KINEMATIC)
+            rolling_rate = min(max(s[SPEED] * np.tan(angle) / wheelbase, -hold), hold)
             s[YAW_RATE] = weight * r + (1 - weight) * rolling_rate
             s[LATERAL] = weight * w + (1 - weight) * rolling_rate * rear
             heading = s[YAW] + 0.5 * dt * s[YAW_RATE]
