@@ -210,7 +210,7 @@ def _kernel(channels: int, parallel: bool) -> Any:
                         p = p * p * level
                         wide = np.sqrt(foot2 * (one + p * (deep - one)))
                         q = nx * dx + ny * dy
-                        q = q * q * level
+                        q = min(q * q * level, one)  # a packed gradient may be longer than one
                         wide_n = np.sqrt(foot2 * (one + q * (deep - one)))
                         wide_s = np.sqrt(foot2 * (deep + q * (one - deep)))
                         word = words[4 * P + u]
