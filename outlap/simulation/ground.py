@@ -121,6 +121,8 @@ def _splat(
                 dx, dy = x - ax - t * ux, y - ay - t * uy
                 square = dx * dx + dy * dy
                 off = side * (ux * (y - ay) - uy * (x - ax))
+                if square < 1e-12:  # on the line itself: there the gradient is the segment's normal
+                    square, off, dx, dy = 1e-12, 1e-6, -side * uy * 1e-6, side * ux * 1e-6
                 cell = grid[row, column]
                 # At a corner two segments are equally near: the one that the texel is further off knows its side.
                 tie = abs(square - cell[0]) < 1e-12 and abs(off) > abs(cell[3])
@@ -135,7 +137,7 @@ def _field(grid: Grid, missing: float) -> tuple[Grid, Grid, Grid, Grid]:
     found = np.isfinite(grid[..., 0])
     distance = np.sqrt(np.where(found, grid[..., 0], 0))
     sign = np.where(grid[..., 3] < 0, -1.0, 1.0)
-    scale = np.where(distance > 1e-6, sign / np.maximum(distance, 1e-6), 0)
+    scale = np.where(found, sign / np.maximum(distance, 1e-9), 0)
     return np.where(found, sign * distance, missing), grid[..., 1] * scale, grid[..., 2] * scale, grid[..., 4]
 
 
