@@ -37,7 +37,8 @@ def to_seconds(stamp: Any) -> float:
 
 def to_image(stamp: Time, frame: str, pixels: NDArray[np.uint8]) -> Image:
     """(H, W, 3) as rgb8 or (H, W) as mono8."""
-    message = Image(height=pixels.shape[0], width=pixels.shape[1], step=pixels.strides[0])
+    height, width = pixels.shape[:2]
+    message = Image(height=height, width=width, step=pixels.nbytes // height)
     message.header.stamp, message.header.frame_id = stamp, frame
     message.encoding = "rgb8" if pixels.ndim == 3 else "mono8"
     # An array of the very type of the field is taken as it is; anything else is checked byte by byte in Python.

@@ -60,6 +60,7 @@ class MotorNode(LifecycleProgram):
     def __init__(self) -> None:
         super().__init__("motor")
         self._actuator: SimulatorActuator | None = None
+        self._active = False
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
@@ -78,7 +79,12 @@ class MotorNode(LifecycleProgram):
         self.create_timer(TICK, self._tick, clock=self._steady)
         self._tick()
 
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._active = True
+        return super().on_activate(state)
+
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._active = False
         self._step(Arm(False))
         return super().on_deactivate(state)
 
@@ -99,6 +105,9 @@ class MotorNode(LifecycleProgram):
         self._step(Twist(source, stamp, frame, (linear.x, linear.y, linear.z), (angular.x, angular.y, angular.z)))
 
     def _arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if request.data and not self._active:
+            response.success, response.message = False, "arming refused: the node is not active"
+            return response
         output = self._step(Arm(request.data))
         response.success = (output.state is State.ARMED) == request.data
         response.message = output.reason or "armed"

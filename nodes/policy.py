@@ -68,8 +68,13 @@ class PolicyNode(LifecycleProgram):
                 f"the policy's view is {width}x{height} mono8"
             )
             return
+        try:
+            pixels = to_pixels(message)
+        except ValueError as error:
+            self._report(f"an image on /camera/image is malformed: {error}")
+            return
         begin = seconds(self._steady)
-        command = self._driver.act(stamp, to_pixels(message))
+        command = self._driver.act(stamp, pixels)
         now = seconds(self._steady)
         self._inference = now - begin
         twist = TwistStamped()

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import rclpy
 import rclpy.utilities
-import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from pydantic import RootModel
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.executors import SingleThreadedExecutor
@@ -20,7 +20,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from outlap.errors import OutlapError
-from outlap.files import Model, share_directory, validate
+from outlap.files import Model, read_yaml, share_directory, validate
 
 from .messages import RECORD
 
@@ -41,14 +41,24 @@ def seconds(clock: Clock) -> float:
     return clock.now().nanoseconds * 1e-9
 
 
+class Section(Model):
+    """One node's parameters, as ROS writes them."""
+
+    ros__parameters: dict[str, object]
+
+
+class DriveFile(RootModel[dict[str, Section]]):
+    """``config/drive.yaml``: a section for each node."""
+
+
 def read_parameters(node: Node, model: type[ModelT]) -> ModelT:
     """The node's parameters: ``config/drive.yaml``'s, with those given at start in their place.
 
     Raises:
         OutlapError: a parameter is unknown, missing or out of range; the message names node and parameter.
     """
-    path = share_directory() / "config" / "drive.yaml"
-    defaults = yaml.safe_load(path.read_text()).get(node.get_name(), {}).get("ros__parameters", {})
+    sections = read_yaml(share_directory() / "config" / "drive.yaml", DriveFile, "node parameters").root
+    defaults = sections[node.get_name()].ros__parameters
     given = {name: node.get_parameter(name).value for name in node.get_parameters_by_prefix("")}
     own = {name: value for name, value in given.items() if name.split(".")[0] not in ROS_PARAMETERS}
     parameters = validate({**defaults, **own}, model, f"parameters of /{node.get_name()}", "configuration")
@@ -98,6 +108,11 @@ class LifecycleProgram(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        # What configure created lives as long as the process: end that, and start it anew, instead.
+        self.get_logger().error("cleanup is not supported: restart the program to configure it anew")
+        return TransitionCallbackReturn.FAILURE
+
     def bring_up(self) -> None:
         """Configure and activate.
 
@@ -116,6 +131,7 @@ class _Stopped(BaseException):
 def run(build: Callable[[], Node]) -> None:
     """A node program's main: build the node, spin until SIGINT, SIGTERM or ``node.exit_code``, close it, exit.
 
+    A signal waits for the callback in hand, unless the node says that it is ``interruptible``.
     Exit codes: 0 after a signal, the node's own ``exit_code`` when it set one, 2 after a refusal in one sentence.
     """
     stopped, spinning = False, False
@@ -123,7 +139,7 @@ def run(build: Callable[[], Node]) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal stopped
         stopped = True
-        if not spinning:
+        if not spinning or getattr(node, "interruptible", False):
             raise _Stopped
 
     # rclpy's own handlers would close the middleware before the motor could write its last neutral.
@@ -132,7 +148,7 @@ def run(build: Callable[[], Node]) -> None:
     node: Node | None = None
     code = 0
     try:
-        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+        _init(build)
         node = build()
         if isinstance(node, LifecycleProgram):
             node.bring_up()
@@ -147,13 +163,29 @@ def run(build: Callable[[], Node]) -> None:
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
     except _Stopped:
-        pass
+        stopped = True
     finally:
         spinning = True  # from here on a second signal must not interrupt
         if node is not None and hasattr(node, "close"):
             node.close()  # type: ignore[attr-defined]
         rclpy.utilities.try_shutdown()
     sys.exit(code)
+
+
+def _init(build: Callable[[], Node]) -> None:
+    """Start ROS with the command line's ``--ros-args``; print help where it is asked for."""
+    try:
+        others = rclpy.utilities.remove_ros_args(sys.argv)[1:]
+        if {"-h", "--help"} & set(others):
+            print(
+                f"{sys.modules[build.__module__].__doc__}\nParameters: --ros-args -p NAME:=VALUE, see config/drive.yaml."
+            )
+            sys.exit(0)
+        if others:
+            raise OutlapError(f"unknown argument {others[0]!r}: parameters are given as --ros-args -p NAME:=VALUE.")
+        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # the base of ROS's own errors
+        raise OutlapError(f"ROS does not start: {' '.join(str(error).split())}.") from error
 
 
 def _text(value: object) -> str:

@@ -7,9 +7,11 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from nav_msgs.msg import Odometry
+from numpy.typing import NDArray
 from pydantic import Field
 from rclpy.node import Node
 from rclpy.task import Future
@@ -64,6 +66,7 @@ class RefereeNode(Node):
     def __init__(self) -> None:
         super().__init__("referee", automatically_declare_parameters_from_overrides=True)
         self.exit_code: int | None = None
+        self.interruptible = False
         self._settings = parameters = read_parameters(self, Parameters)
         track, car = load_track(parameters.track), load_car(parameters.car)
         self._race = Race(track, car, Path(parameters.policy), parameters.laps, parameters.time_limit)
@@ -91,10 +94,10 @@ class RefereeNode(Node):
     def _raw(self, message: Image) -> None:
         now = self._hear("images")
         stamp = message.header.stamp
-        self._race.raw_image(stamp.sec * 1_000_000_000 + stamp.nanosec, now, to_pixels(message))
+        self._race.raw_image(stamp.sec * 1_000_000_000 + stamp.nanosec, now, _pixels(message))
 
     def _view(self, message: Image) -> None:
-        self._race.view_image(seconds(self._steady), to_pixels(message))
+        self._race.view_image(seconds(self._steady), _pixels(message))
 
     def _motor(self, message: JointState) -> None:
         now, stamp = seconds(self._steady), message.header.stamp
@@ -179,6 +182,7 @@ class RefereeNode(Node):
     def _finish(self) -> None:
         parameters = self._settings
         result = self._race.result()
+        self.interruptible = True  # Ctrl-C need not wait for the film
         extra = Path(parameters.json_path) if parameters.json_path else None
         report(self._race, result, Path(parameters.output_dir), extra)
         self.exit_code = 0 if result.completed else 1
@@ -213,7 +217,16 @@ class RefereeNode(Node):
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
         phase = self._phase.name.lower()
-        return OK, phase, {"phase": phase, "laps": len(self._race.laps), "streak": self._race.streak}
+        latency = self._race.latency()
+        values = {"phase": phase, "laps": len(self._race.laps), "streak": self._race.streak}
+        return OK, phase, values | {"frame_to_actuator_ms_p50": latency.p50, "frame_to_actuator_ms_p99": latency.p99}
+
+
+def _pixels(message: Image) -> NDArray[np.uint8]:
+    try:
+        return to_pixels(message)
+    except ValueError as error:
+        raise OutlapError(f"the race is given up, because a picture cannot be read: {error}.") from error
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from outlap import __version__
 from outlap.files import write_atomic
 from outlap.racing.film import Film
-from outlap.racing.latency import Latency
+from outlap.racing.latency import Latency, Milliseconds
 from outlap.racing.picture import Place, draw_lap
 from outlap.racing.referee import Lap, Pose, Referee, Verdict
 from outlap.racing.result import Result, Stop, lap_table, live_figures
@@ -92,6 +92,10 @@ class Race:
         if self._began is not None:
             self._stops.append(Stop(time_s=round(self._last[0] - self._began[0], 3), reason=reason))
 
+    def latency(self) -> Milliseconds:
+        """From frame to actuator, up to now."""
+        return self._latency.milliseconds()
+
     def result(self) -> Result:
         """How the race went, up to now."""
         began = self._began or self._last
@@ -109,7 +113,7 @@ class Race:
             time_s=round(simulated, 3),
             time_limit_s=round(referee.time_limit, 3),
             stops=self._stops,
-            frame_to_actuator_ms=self._latency.milliseconds(),
+            frame_to_actuator_ms=self.latency(),
             camera_hz=round(self._views / steady, 2) if steady > 0 else 0.0,
             real_time_factor=round(simulated / steady, 4) if steady > 0 else 0.0,
             outlap_version=__version__,
@@ -129,6 +133,8 @@ def report(race: Race, result: Result, folder: Path, json: Path | None = None) -
     console = Console()
     console.print(lap_table(result))
     console.print(live_figures(result), highlight=False)
+    for stop in result.stops:
+        console.print(f"the motor stopped the car at {stop.time_s:.2f} s: {stop.reason}", highlight=False)
     text = result.model_dump_json(indent=2) + "\n"
     for path in filter(None, (folder / "result.json", json)):
         write_atomic(path, text)

@@ -44,8 +44,6 @@ def lap_table(result: Result) -> Table:
     for number, lap in enumerate(result.laps, 1):
         clean = "[green]yes[/]" if lap.clean else "[red]no[/]"
         table.add_row(str(number), f"{lap.time_s:.2f} s", str(lap.off_track), str(lap.put_back), clean)
-    for stop in result.stops:
-        table.add_row("stop", f"at {stop.time_s:.2f} s", "", "", stop.reason)
     return table
 
 

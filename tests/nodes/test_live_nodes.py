@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -169,6 +171,24 @@ def test_a_wrong_parameter_is_told_in_one_sentence(
     assert len(lines) == 1, program.said
     assert words in lines[0]
     assert "Traceback" not in program.said
+
+
+@pytest.mark.parametrize(
+    "words", [["--bogus"], ["--ros-args", "-p", "car"], ["--ros-args", "--params-file", "/no.yaml"]]
+)
+def test_arguments_that_are_none_are_told_in_one_sentence(words: list[str]) -> None:
+    program = Path(sys.executable).with_name("outlap_motor")
+    done = subprocess.run([str(program), *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_says_what_a_node_does() -> None:
+    program = Path(sys.executable).with_name("outlap_camera")
+    done = subprocess.run([str(program), "--help"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert "canonical view" in done.stdout
 
 
 def test_a_damaged_policy_file_is_refused(
