@@ -177,9 +177,8 @@ def _init(build: Callable[[], Node]) -> None:
     try:
         others = rclpy.utilities.remove_ros_args(sys.argv)[1:]
         if {"-h", "--help"} & set(others):
-            print(
-                f"{sys.modules[build.__module__].__doc__}\nParameters: --ros-args -p NAME:=VALUE, see config/drive.yaml."
-            )
+            print(sys.modules[build.__module__].__doc__)
+            print("Parameters: --ros-args -p NAME:=VALUE, see config/drive.yaml.")
             sys.exit(0)
         if others:
             raise OutlapError(f"unknown argument {others[0]!r}: parameters are given as --ros-args -p NAME:=VALUE.")
