@@ -77,7 +77,7 @@ class RefereeNode(Node):
         self._heard = {"odometry": float("-inf"), "images": float("-inf"), "commands": float("-inf")}  # steady s
         self._motor_state, self._motor_reason = "", "the motor has not reported yet"
         self._stopped_at: float | None = None  # steady s
-        self._asked_at = float("-inf")  # steady s
+        self._asked = (0.0, float("-inf"))  # when arming was last asked for: simulated and steady s
         self._diagnostics = Diagnostics(self, self._status)
         self._poses = self.create_publisher(PoseStamped, "/sim/set_pose", LATEST)
         self._arming = self.create_client(SetBool, "/motor/arm")
@@ -176,7 +176,8 @@ class RefereeNode(Node):
 
     def _go(self) -> None:
         self._enter(Phase.RACING)
-        self._race.start(self._sim_time, seconds(self._steady))
+        # The car may have started before its "armed" was heard of here, but not before it was asked to.
+        self._race.start(*(self._asked if self._settings.arm else (self._sim_time, seconds(self._steady))))
         self.get_logger().info("go")
 
     def _finish(self) -> None:
@@ -195,11 +196,11 @@ class RefereeNode(Node):
         self._poses.publish(message)
 
     def _ask_now_and_then(self, now: float) -> None:
-        if now - self._asked_at > ASK_AGAIN and self._arming.service_is_ready():
+        if now - self._asked[1] > ASK_AGAIN and self._arming.service_is_ready():
             self._ask(True)
 
     def _ask(self, arm: bool) -> None:
-        self._asked_at = seconds(self._steady)
+        self._asked = (self._sim_time, seconds(self._steady))
         self._arming.call_async(SetBool.Request(data=arm)).add_done_callback(self._answered)
 
     def _answered(self, future: Future) -> None:

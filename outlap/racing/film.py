@@ -86,7 +86,7 @@ class Film:
                 picture = self._draw(scene)
                 if stream is None:
                     stream = container.add_stream(
-                        "libx264", rate=self._rate, options={"preset": "veryfast", "crf": "22"}
+                        "libx264", rate=self._rate, options={"preset": "superfast", "crf": "23"}
                     )
                     stream.height, stream.width = picture.shape[:2]
                     stream.pix_fmt = "yuv420p"  # the only one that every player knows
