@@ -19,13 +19,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a camera stands (m) and looks (rad): yaw left positive from the world's x, pitch positive down."""
+    """Where a camera stands (m) and looks (rad): yaw left positive from x, pitch down, roll (not drawn slowly)."""
 
     x: float
     y: float
     height: float
     yaw: float
     pitch: float
+    roll: float = 0.0
 
 
 def bare(looks: Looks) -> Looks:
