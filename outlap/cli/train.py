@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +39,8 @@ def run_train(out: Path, training: str | Path, car: str, seed: int) -> Path:
     Raises:
         OutlapError: the configuration, the car or the folder is refused, or the learning diverged.
     """
+    # Threads that wait must not burn the core that another one needs; read when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from outlap.launching.domain import lock_folder
     from outlap.learning.config import load_training
     from outlap.vehicle.car import load_car

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from outlap.camera.view import View
 from outlap.errors import OutlapError
-from outlap.files import Model, read_yaml, share_directory
+from outlap.files import Model, read_yaml, share_directory, validate
 from outlap.learning.distill import DistillConfig
 from outlap.learning.student import StudentConfig
 from outlap.learning.task import TaskConfig
@@ -37,6 +37,8 @@ class TrainingConfig(Model):
             raise ValueError(f"task.rate_hz: {self.task.rate_hz:g} does not divide the simulator's {1 / TICK:.0f} Hz")
         if self.task.speed_min >= self.task.speed_limit:
             raise ValueError("task.speed_min must be below task.speed_limit")
+        if self.teacher.minibatches > self.teacher.cars * self.teacher.steps:
+            raise ValueError("teacher.minibatches: an iteration has only teacher.cars × teacher.steps pieces of data")
         return self
 
     @property
@@ -61,6 +63,8 @@ def load_training(name_or_path: str | Path, car: Car) -> TrainingConfig:
                 f"there is no training preset named {name_or_path!r}: give a .yaml file, or one of {known}."
             )
     config = read_yaml(path, TrainingConfig, "training file")
+    seen = {"view": config.view, "frame_offsets": config.student.frame_offsets, "commands": config.student.commands}
+    validate(seen, Observation, f"{path}: student", "training file")
     for key, wanted, offered, unit in (
         ("task.curvature_limit", config.task.curvature_limit, car.max_curvature, "1/m"),
         ("task.speed_limit", config.task.speed_limit, car.drive.max_speed, "m/s"),

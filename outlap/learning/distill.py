@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
+from outlap.errors import OutlapError
 from outlap.files import Model
 from outlap.learning.eyes import Eyes
+from outlap.learning.halves import Halves
 from outlap.learning.student import AUXILIARY, Student
 from outlap.learning.task import RATE_SCALE, DrivingTask
 from outlap.learning.teacher import Teacher
@@ -22,6 +24,7 @@ from outlap.policy.observation import frames_to_tensor
 from outlap.vehicle import dynamics
 
 Rows = NDArray[np.int64]
+ACTION_WEIGHTS = torch.tensor([2.0, 0.5])  # of the squared errors of curvature and speed, as parts of their limits
 BEND_AHEAD = 0.5  # m, where the auxiliary "bend" looks at the road's curvature
 
 
@@ -34,10 +37,11 @@ class DistillConfig(Model):
     mixed_steps: Annotated[int, Field(ge=1)]  # steps after those, over which cars pass from teacher to student
     batches: Annotated[int, Field(ge=1)]  # gradient steps a driven step
     final_batches: Annotated[int, Field(ge=0)]  # gradient steps on all the data at the end
-    batch: Annotated[int, Field(ge=1)]  # pictures a gradient step
+    batch: Annotated[int, Field(ge=2)]  # pictures a gradient step
     learning_rate: Annotated[float, Field(gt=0)]  # the highest, of a warm-up and a cosine
     auxiliary_weight: Annotated[float, Field(ge=0)]  # of the auxiliary loss
     noise: Annotated[float, Field(ge=0)]  # deviation of what is added to the driven curvature, part of the limit
+    look_steps: Annotated[float, Field(ge=1)]  # mean steps after which a car's look is drawn anew as it drives
 
 
 class Shards:
@@ -101,10 +105,13 @@ class Distiller:
     ) -> None:
         self.task, self.eyes, self.teacher, self.config = task, eyes, teacher, config
         self.student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._halves = Halves(self.student)
         self.observation = observation
         self.rng = np.random.default_rng(seed)
         self.shards = Shards(config.steps, config.cars, observation)
-        self.optimizer = torch.optim.AdamW(self.student.parameters(), lr=config.learning_rate, weight_decay=1e-4, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            self.student.parameters(), lr=config.learning_rate, weight_decay=1e-4, fused=True
+        )
         self.total_batches = config.steps * config.batches + config.final_batches
         self.done_batches = 0
         n = config.cars
@@ -116,6 +123,7 @@ class Distiller:
 
     def run(self, report: Callable[[int, dict[str, float]], None] | None = None) -> None:
         """Drive and learn to the end of the schedule; ``report`` gets the step and measures after each step."""
+        torch.set_num_threads(1)  # the halves are the threads
         for step in range(self.config.steps):
             measures = self.drive(step)
             losses = [self.learn() for _ in range(self.config.batches)]
@@ -148,8 +156,11 @@ class Distiller:
         rows = np.flatnonzero(done)
         if len(rows):
             task.reset(rows)
-            self.eyes.reset(rows)
             self._commands[rows] = 0
+        # A thousand looks teach more than a hundred: most change while the car drives, and its history begins anew.
+        rows = np.flatnonzero(done | (self.rng.random(config.cars) < 1 / config.look_steps))
+        if len(rows):
+            self.eyes.reset(rows)
             self._age[rows] = 0
         return {"crashes": float((done & ~timed_out).sum()), "disagreement": disagreement}
 
@@ -161,29 +172,39 @@ class Distiller:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         rows = self.rng.integers(0, self.shards.size, config.batch)
+        mirror = bool(self.done_batches % 2)  # every other batch: left and right must mean the same
+        halves = np.array_split(rows, 2)
+        loss = self._halves.gradients(lambda student, half: self._loss(student, halves[half], mirror))
+        torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
+        self.optimizer.step()
+        self.done_batches += 1
+        return loss
+
+    def _loss(self, student: Student, rows: Rows, mirror: bool) -> torch.Tensor:
+        """Weighted squared error on ``rows`` of the data."""
         frames = torch.from_numpy(frames_to_tensor(self.shards.pictures(rows)))
         commands = torch.from_numpy(self.shards.commands[rows])
         action = torch.from_numpy(self.shards.action[rows])
         auxiliary = torch.from_numpy(self.shards.auxiliary[rows])
-        if self.done_batches % 2:  # every other batch in the mirror: left and right must mean the same
+        if mirror:
             frames, commands, action, auxiliary = mirrored(frames, commands, action, auxiliary)
-        self.student.train()
-        predicted, guessed = self.student(frames.contiguous(memory_format=torch.channels_last), commands)
-        loss = (predicted - action).square().mean(0) @ torch.tensor([2.0, 0.5])
-        total = loss + config.auxiliary_weight * (guessed - auxiliary).square().mean()
-        self.optimizer.zero_grad()
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
-        self.optimizer.step()
-        self.done_batches += 1
-        return float(loss.detach())
+        predicted, guessed = student(frames.contiguous(memory_format=torch.channels_last), commands)
+        loss = (predicted - action).square().mean(0) @ ACTION_WEIGHTS
+        return loss + self.config.auxiliary_weight * (guessed - auxiliary).square().mean()
 
     def _act(self, rows: Rows) -> NDArray[np.float64]:
-        self.student.eval()
-        with torch.inference_mode():
-            frames = torch.from_numpy(frames_to_tensor(self.shards.pictures(rows)))
-            frames = frames.contiguous(memory_format=torch.channels_last)
-            action, _ = self.student(frames, torch.from_numpy(self.shards.commands[rows]))
+        """What the student would do at ``rows`` of the data, (k, 2) in -1 … 1."""
+        halves = np.array_split(rows, 2)
+
+        def act(student: Student, half: int) -> torch.Tensor:
+            with torch.inference_mode():
+                frames = torch.from_numpy(frames_to_tensor(self.shards.pictures(halves[half])))
+                commands = torch.from_numpy(self.shards.commands[halves[half]])
+                return student(frames.contiguous(memory_format=torch.channels_last), commands)[0]
+
+        action = torch.cat(self._halves.each(act))
+        if not torch.isfinite(action).all():
+            raise OutlapError("the student's learning diverged: lower distill.learning_rate.")
         return action.clamp(-1, 1).double().numpy()
 
     def _auxiliary(self) -> NDArray[np.float64]:

@@ -57,9 +57,12 @@ def train(
         The policy file's path.
 
     Raises:
-        OutlapError: the folder cannot be written, or the learning diverged; no policy file is left half-written.
+        OutlapError: the car could not run such a policy, the folder cannot be written, or the learning diverged; no
+            policy file is left half-written.
     """
     began = time.perf_counter()
+    promise = contract(config, car, seed)
+    promise.check_car(car, "a policy of this training file")  # now, not after minutes
     tell = report or (lambda progress: None)
     torch.manual_seed(seed)
     streams = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(6)]
@@ -82,7 +85,7 @@ def train(
         raise OutlapError("the student's learning diverged: lower distill.learning_rate.")
 
     policy = out / "policy.onnx"
-    digest = write_policy(policy, export(student, config.observation, config.task.action), contract(config, car, seed))
+    digest = write_policy(policy, export(student, config.observation, config.task.action), promise)
     seconds = time.perf_counter() - began
     frames = distiller.shards.size
     summary = {
@@ -114,7 +117,7 @@ def contract(config: TrainingConfig, car: Car, seed: int) -> Contract:
             max_speed=config.task.speed_limit,
             latency=(0.0, (config.task.ticks - 1) * TICK + TRANSPORT),
             # The warp corrects the ground for another height; beyond these it shows too little of it.
-            camera_height=(height * (0.7 - HEIGHT_SPREAD), height * (1.7 + HEIGHT_SPREAD)),
+            camera_height=(height * (0.7 - HEIGHT_SPREAD), min(height * (1.7 + HEIGHT_SPREAD), 1.0)),
         ),
         car=car.name,
         recipe=config.recipe,

@@ -26,7 +26,7 @@ RATE_SCALE = 4.0  # rad/s that count as one
 class TaskConfig(Model):
     """The task's numbers; every one stands in the training file."""
 
-    rate_hz: Annotated[float, Field(gt=0, le=120)]  # commands a second
+    rate_hz: Annotated[float, Field(ge=2, le=120)]  # commands a second
     curvature_limit: Annotated[float, Field(gt=0)]  # 1/m
     speed_min: Annotated[float, Field(ge=0)]  # m/s
     speed_limit: Annotated[float, Field(gt=0)]  # m/s

@@ -91,6 +91,7 @@ def train_teacher(
     Raises:
         OutlapError: the learning diverged.
     """
+    torch.set_num_threads(2)  # not as many as there are cores: sums, and so results, depend on it
     env = TeacherEnv(task)
     observation = env.get_observations()
     with contextlib.redirect_stdout(io.StringIO()):  # rsl-rl-lib prints its networks

@@ -109,8 +109,11 @@ class Fleet:
         self._locate(at)
 
     def step(self, steering: Floats, wheel_speed: Floats, ticks: int) -> None:
-        """Drive on for ``ticks`` ticks under commands given now: (n,) rad and (n,) rad/s."""
-        wanted = np.stack([steering, wheel_speed])
+        """Drive on for ``ticks`` ticks under commands given now: (n,) rad and (n,) rad/s.
+
+        Numbers that are not finite are taken as zero: the simulated actuators cannot follow them.
+        """
+        wanted = np.nan_to_num(np.stack([steering, wheel_speed]), nan=0, posinf=0, neginf=0)
         # Runs of ticks in which no delay ends need one call only.
         edges = sorted({0, ticks, *(int(d) for d in np.unique(self.delay) if d < ticks)})
         for begin, end in pairwise(edges):

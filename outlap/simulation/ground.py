@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from outlap.track.polyline import signed_area
 from outlap.track.track import Track
 
 TEXEL = 0.04  # m
@@ -51,7 +52,8 @@ class GroundMaps:
             start=np.cumsum([0, *sizes[:-1]]).astype(np.int64),
             frame=np.stack([m[3] for m in maps]),
             lap=np.array([m[4] for m in maps], dtype=np.float32),
-            width=np.array([np.linalg.norm(t.left - t.right, axis=1).mean() for t in tracks], dtype=np.float32),
+            width=np.array([abs(signed_area(t.left) - signed_area(t.right)) for t in tracks], dtype=np.float32)
+            / np.array([m[4] for m in maps], dtype=np.float32),
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -72,13 +71,8 @@ class World:
         return State(x, y, yaw, speed, lateral - self.car.body.centre_of_mass * rate, rate, steering)
 
     def step(self, dt: float, steering: float, wheel_speed: float) -> None:
-        """Drive on for ``dt`` s, a whole number of TICKs, steering to ``steering`` rad at ``wheel_speed`` rad/s.
-
-        Numbers that are not finite are taken as zero: the simulated actuators cannot follow them.
-        """
+        """Drive on for ``dt`` s, a whole number of TICKs, steering to ``steering`` rad at ``wheel_speed`` rad/s."""
         ticks = max(round(dt / TICK), 1)
-        steering = steering if math.isfinite(steering) else 0.0
-        wheel_speed = wheel_speed if math.isfinite(wheel_speed) else 0.0
         self._fleet.step(np.array([steering]), np.array([wheel_speed]), ticks)
         self.ticks += ticks
 
