@@ -93,7 +93,7 @@ class Fleet:
         at = np.atleast_1d(np.asarray(rows, dtype=np.int64))
         self.track[at] = track
         xy, heading = self.tracks.pose(self.track[at], np.broadcast_to(s, at.shape), np.broadcast_to(offset, at.shape))
-        yaw = heading + turn
+        yaw = heading + np.asarray(turn)
         half = self.car.axles.wheelbase / 2
         back = np.stack([np.cos(yaw), np.sin(yaw)], axis=1) * half
         self.put(at, xy[:, 0] - back[:, 0], xy[:, 1] - back[:, 1], yaw, speed)
