@@ -114,16 +114,18 @@ class Looks:
 
         uniform("line_width", 0.02, 0.07)
         uniform("line_inset", -0.02, 0.03)
-        scalars["left_line"] = np.where(chance(0.93), rng.uniform(0.6, 1, k), 0)
-        scalars["right_line"] = np.where(chance(0.93) | (scalars["left_line"] == 0), rng.uniform(0.6, 1, k), 0)
+        colours, contrast, apart = _colours(k, rng)
+        # One border line may be missing where the floor beside the road looks different: something must show the road.
+        missing = np.where(chance(0.12) & (apart > 40), rng.integers(1, 3, k), 0)
+        scalars["left_line"] = np.where(missing == 1, 0, rng.uniform(0.7, 1, k))
+        scalars["right_line"] = np.where(missing == 2, 0, rng.uniform(0.7, 1, k))
         scalars["centre_line"] = np.where(chance(0.6), rng.uniform(0.5, 1, k), 0)
         uniform("centre_half", 0.008, 0.025)
         uniform("dash_rate", 1.2, 5)
         scalars["dash_duty"] = np.where(chance(0.1), 1.5, rng.uniform(0.3, 0.7, k))
-        scalars["wear"] = np.where(chance(0.4), rng.uniform(0, 0.8, k), 0)
-        colours, contrast = _colours(k, rng)
-        scalars["floor_grain"] = 30 * rng.random(k) ** 2
-        scalars["road_grain"] = 0.3 * contrast * rng.random(k) ** 2
+        scalars["wear"] = np.where(chance(0.4), rng.uniform(0, 0.6, k), 0)
+        scalars["floor_grain"] = 0.4 * contrast * rng.random(k) ** 2
+        scalars["road_grain"] = 0.25 * contrast * rng.random(k) ** 2
         scalars["grain_scale"] = np.exp(rng.uniform(np.log(30), np.log(250), k))
         scalars["floor_tile"] = rng.integers(0, FLOORS, k)
         uniform("joint_rate", 0.5, 3.5)
@@ -146,7 +148,7 @@ class Looks:
         scalars["wall_tile"] = rng.integers(0, WALLS, k)
         # Exposure lifts the brighter of road and line to somewhere between dim and just burnt out.
         brightest = (colours[:, [ROAD, LINE]] @ [0.299, 0.587, 0.114]).max(axis=1)
-        scalars["gain"] = np.minimum(np.exp(rng.normal(0.1, 0.3, k)), 270 / brightest)
+        scalars["gain"] = np.clip(np.exp(rng.normal(0.1, 0.3, k)), 40 / contrast, 270 / brightest)
         scalars["curve"] = rng.uniform(-0.4, 0.5, k)
         uniform("vignette", 0, 0.5)
         scalars["noise"] = 6 * rng.random(k) ** 2
@@ -163,8 +165,8 @@ class Looks:
         self.box_colours[rows] = rng.uniform(10, 245, (k, BOXES, 3))
 
 
-def _colours(k: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Colours of k looks, (k, 8, 3), in which a line stands out from its road, and by how many grey levels, (k,)."""
+def _colours(k: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
+    """Colours of k looks, (k, 8, 3); how many grey levels apart line and road are, (k,), and floor and road, (k,)."""
 
     def tint(grey: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
         return np.clip(grey[:, None] + rng.normal(0, spread, (k, 3)), 0, 255)
@@ -172,9 +174,9 @@ def _colours(k: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDA
     road = rng.uniform(15, 200, k)
     # Mostly bright lines on darker roads, as tape and paint are; sometimes dark lines on a bright road.
     bright = (rng.random(k) < 0.85) | (road < 90)
-    contrast = rng.uniform(45, 160, k)
+    contrast = rng.uniform(55, 160, k)
     line = np.where(bright, np.minimum(road + contrast, 255), np.maximum(road - contrast, 0))
-    road = np.where(bright & (line - road < 45), line - 45, road)
+    road = np.where(bright & (line - road < 55), line - 55, road)
     same = rng.random(k) < 0.3  # tape on one and the same floor
     floor = np.where(same, road, rng.uniform(10, 235, k))
     centre = np.where(rng.random(k) < 0.7, np.clip(road + rng.uniform(40, 160, k), 0, 255), rng.uniform(0, 255, k))
@@ -194,4 +196,4 @@ def _colours(k: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDA
         tint(light, 20),
         tint(sky, 10),
     ]
-    return np.stack(rows, axis=1).astype(np.float32), np.abs(line - road)
+    return np.stack(rows, axis=1).astype(np.float32), np.abs(line - road), np.abs(floor - road)
