@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated
 
+import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -123,6 +124,7 @@ class Distiller:
 
     def run(self, report: Callable[[int, dict[str, float]], None] | None = None) -> None:
         """Drive and learn to the end of the schedule; ``report`` gets the step and measures after each step."""
+        numba.get_num_threads()  # starts the renderer's threads, which would undo the next line when they start later
         torch.set_num_threads(1)  # the halves are the threads
         for step in range(self.config.steps):
             measures = self.drive(step)
