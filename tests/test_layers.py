@@ -17,13 +17,12 @@ LONGEST = 400  # lines
 # What each part may import besides itself and the modules at the top (errors, files, …). There is no way round.
 GROUND = ("track", "vehicle", "camera")
 MIDDLE = (*GROUND, "simulation", "policy")
-UPPER = (*MIDDLE, "learning", "racing", "safety", "drivers")
+UPPER = (*MIDDLE, "learning", "racing", "safety")
 MAY_IMPORT = {
     "vehicle": (),
     "camera": ("vehicle",),
     "track": ("vehicle",),
     "safety": ("vehicle",),
-    "drivers": ("vehicle",),
     "launching": (),
     "simulation": GROUND,
     "policy": GROUND,

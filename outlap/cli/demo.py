@@ -26,9 +26,9 @@ def demo(
     from outlap.cli.race import run_race
     from outlap.cli.train import run_train
     from outlap.launching.domain import claim_domain
-    from outlap.track.formats import load_track
+    from outlap.racing.preflight import check_surroundings
 
-    load_track(track)
+    check_surroundings(track, laps, None, out)
     with claim_domain():
         pass  # a taken domain should be heard of now, not after minutes of training
     policy = run_train(out, preset, car, seed)

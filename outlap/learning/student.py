@@ -71,12 +71,12 @@ def export(student: Student, observation: Observation, action: Action) -> bytes:
     view = observation.view
     frames = torch.zeros(1, len(observation.frame_offsets), view.height, view.width)
     commands = torch.zeros(1, observation.commands, 2)
-    module = _Exported(student, action).eval().to(memory_format=torch.contiguous_format)
+    module = _Exported(student, action).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     target = io.BytesIO()
     torch.onnx.export(
         module,
         (frames, commands),
-        target,
+        target,  # type: ignore[arg-type]
         input_names=["frames", "commands"],
         output_names=["action"],
         dynamic_axes={"frames": {0: "N"}, "commands": {0: "N"}, "action": {0: "N"}},

@@ -20,9 +20,18 @@ def check_race(policy: Path, track: str, laps: int, json: Path | None, out: Path
     Raises:
         OutlapError: the first thing that is wrong.
     """
+    load_policy(policy, car=load_car(car))
+    check_surroundings(track, laps, json, out)
+
+
+def check_surroundings(track: str, laps: int, json: Path | None, out: Path) -> None:
+    """See that all but the policy is right for a race; what a demo checks before it trains one.
+
+    Raises:
+        OutlapError: the first thing that is wrong.
+    """
     if laps < 1:
         raise OutlapError(f"a race is over {laps} laps? Give at least 1.")
-    load_policy(policy, car=load_car(car))
     load_track(track)
     for folder in (out, *([json.parent] if json else [])):
         _check_writable(folder)

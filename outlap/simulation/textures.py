@@ -62,4 +62,5 @@ def _room(rng: np.random.Generator) -> NDArray[np.uint8]:
         columns = np.arange(x, x + width) % SIZE
         rows = np.arange(y, y + height) % SIZE
         picture[np.ix_(rows, columns)] = int(rng.integers(0, 256))
-    return cv2.GaussianBlur(picture.astype(np.uint8), (0, 0), 1.0, borderType=cv2.BORDER_WRAP)
+    blurred = cv2.GaussianBlur(picture.astype(np.uint8), (0, 0), 1.0, borderType=cv2.BORDER_WRAP)
+    return np.asarray(blurred, dtype=np.uint8)
