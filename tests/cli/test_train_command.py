@@ -1,0 +1,100 @@
+"""``outlap train`` and ``outlap demo``: a tiny run, and what is refused before anything is made."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from outlap.files import share_directory
+from outlap.policy.file import load_policy
+
+Refused = Callable[..., str]
+TINY: dict[str, Any] = {
+    "tracks": 2,
+    "teacher": {"cars": 6, "iterations": 1, "steps": 4, "hidden": [8], "epochs": 1, "minibatches": 1},
+    "student": {"channels": [4], "hidden": 8},
+    "distill": {"cars": 4, "steps": 4, "teacher_steps": 1, "mixed_steps": 2, "final_batches": 1, "batch": 4},
+}
+
+
+def written(path: Path, **changes: Any) -> Path:
+    """The quick preset made tiny, with these changes, as a file."""
+    content = yaml.safe_load((share_directory() / "config" / "training" / "quick.yaml").read_text())
+    for change in (TINY, changes):
+        for key, value in change.items():
+            content[key] = {**content[key], **value} if isinstance(value, dict) else value
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_a_policy_is_trained_and_the_same_seed_makes_the_same(outlap: Callable, tmp_path: Path) -> None:
+    file = written(tmp_path / "tiny.yaml")
+    code, stdout, stderr = outlap("train", "--config", file, "--out", tmp_path / "here", "--seed", 5)
+    assert code == 0, stderr
+    assert "wrote" in stdout
+    # In a process of its own, with nothing left over from other tests.
+    command = [sys.executable, "-m", "outlap.cli.main", "train", "--config", str(file)]
+    command += ["--out", str(tmp_path / "there"), "--seed", "5"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=150)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    one, two = (load_policy(tmp_path / place / "policy.onnx") for place in ("here", "there"))
+    assert one.digest == two.digest
+    assert one.contract.seed == 5
+    assert json.loads((tmp_path / "there" / "summary.json").read_text())["digest"] == two.digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colour": "red"}, "colour: unknown key."),
+        ({"task": {"crash_penalty": float("nan")}}, "task.crash_penalty: "),
+        ({"task": {"rate_hz": 35}}, "35 does not divide the simulator's 120 Hz."),
+        ({"task": {"curvature_limit": 9}}, "the car deepracer reaches only 3.52 1/m."),
+    ],
+)
+def test_a_bad_training_file_is_refused_before_anything_is_made(
+    refused: Refused, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    file = written(tmp_path / "mine.yaml", **changes)
+    out = tmp_path / "out"
+    sentence = refused("train", "--config", file, "--out", out)
+    assert sentence.startswith(str(file))
+    assert message in sentence
+    assert not out.exists()
+
+
+def test_a_policy_that_its_own_car_could_not_run_is_not_trained(outlap: Callable, tmp_path: Path) -> None:
+    file, out = written(tmp_path / "mine.yaml", task={"rate_hz": 60}), tmp_path / "out"
+    code, _, stderr = outlap("train", "--config", file, "--out", out)
+    assert code == 2
+    assert "needs 60 frames per second, the car's camera gives 30" in stderr
+    assert [path.name for path in out.iterdir()] == [".lock"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    sentence = refused("train", "--config", written(tmp_path / "tiny.yaml"), "--out", tmp_path / "file" / "out")
+    assert sentence == f"cannot write to {tmp_path / 'file' / 'out'}: Not a directory."
+    assert (tmp_path / "file").read_text() == "not a folder"
+
+
+def test_names_that_do_not_exist_are_told(refused: Refused, tmp_path: Path) -> None:
+    assert "no training preset named 'slow'" in refused("train", "--preset", "slow", "--out", tmp_path / "out")
+    assert "no car named 'tank'" in refused("train", "--car", "tank", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_demo_sees_to_its_track_before_it_trains(refused: Refused, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("format: 1\nname: bad\nclosed: true\nrows: [[0, 0, 1, 1, 2, 2]]\n")
+    assert refused("demo", "--track", bad, "--out", tmp_path / "out").startswith(str(bad))
+    assert "nowhere" in refused("demo", "--track", "nowhere", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
