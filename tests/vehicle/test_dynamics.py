@@ -73,10 +73,14 @@ def test_a_slow_car_goes_round_the_kinematic_circle(any_car: Car, speed: float, 
     assert np.sign(path[-1, YAW_RATE]) == np.sign(angle * speed)
 
 
-def test_at_a_brisk_pace_grip_still_holds_nearly_that_circle(any_car: Car) -> None:
-    angle = 0.3 * any_car.steering.max_angle
-    path = driven(any_car, angle, 1.0, 8)[240:]
-    assert radius(path[:, [X, Y]]) == pytest.approx(any_car.axles.wheelbase / np.tan(angle), rel=0.05)
+@pytest.mark.parametrize("balance", [0.35, 0.5, 0.65])
+def test_at_a_brisk_pace_grip_still_holds_nearly_that_circle(any_car: Car, balance: float) -> None:
+    # Wherever the load lies: stiffness goes with it, so the car neither pushes nor swings its tail.
+    body = any_car.body.model_copy(update={"centre_of_mass": balance * any_car.axles.wheelbase})
+    car = any_car.model_copy(update={"body": body})
+    angle = 0.3 * car.steering.max_angle
+    path = driven(car, angle, 1.0, 8)[240:]
+    assert radius(path[:, [X, Y]]) == pytest.approx(car.axles.wheelbase / np.tan(angle), rel=0.05)
 
 
 def test_left_is_positive_and_right_its_mirror(any_car: Car) -> None:
