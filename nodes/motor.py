@@ -130,7 +130,8 @@ class MotorNode(LifecycleProgram):
             if output.state is State.FAULT:
                 log.error(f"fault: {output.reason}; neutral until armed again")
             else:
-                log.info(f"{output.state.name.lower()} {output.reason}".strip())
+                state = output.state.name.lower()
+                log.info(f"{state}: {output.reason}" if output.reason else state)
             self._diagnostics.publish()
         return output
 

@@ -38,11 +38,14 @@ def evaluate(
     from outlap.learning.evaluate import evaluate as drive
     from outlap.learning.evaluate import summarise
     from outlap.policy.file import load_policy
+    from outlap.racing.preflight import check_file
     from outlap.track.formats import load_track
     from outlap.vehicle.car import load_car
 
     if look not in ("plain", "random"):
         raise OutlapError(f"--look {look!r}: choose plain or random.")
+    if json is not None:
+        check_file(json)  # now, not after all laps
     described = load_car(car)
     loaded = load_policy(policy, car=described)
     tracks = [load_track(name) for name in track]

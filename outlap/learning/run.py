@@ -66,7 +66,6 @@ def train(
     tell = report or (lambda progress: None)
     torch.manual_seed(seed)
     streams = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(6)]
-    write_atomic(out / "training.yaml", _as_yaml(config, car, seed))
     tracks = _generate(config.tracks, streams[0], tell)
 
     task = DrivingTask(tracks, car, config.teacher.cars, config.task, streams[1])
@@ -84,6 +83,8 @@ def train(
     if not all(bool(torch.isfinite(weights).all()) for weights in student.parameters()):
         raise OutlapError("the student's learning diverged: lower distill.learning_rate.")
 
+    # Only now, so that a failed run leaves an earlier run's files as they were, all of one piece.
+    write_atomic(out / "training.yaml", _as_yaml(config, car, seed))
     policy = out / "policy.onnx"
     digest = write_policy(policy, export(student, config.observation, config.task.action), promise)
     seconds = time.perf_counter() - began

@@ -33,10 +33,9 @@ def check_surroundings(track: str, laps: int, json: Path | None, out: Path) -> N
     if laps < 1:
         raise OutlapError(f"a race is over {laps} laps? Give at least 1.")
     load_track(track)
-    for folder in (out, *([json.parent] if json else [])):
-        _check_writable(folder)
-    if json is not None and json.is_dir():
-        raise OutlapError(f"{json} is a folder: give a file name for the result.")
+    _check_writable(out)
+    if json is not None:
+        check_file(json)
     if importlib.util.find_spec("rclpy") is None:
         raise OutlapError("ROS 2's rclpy is not installed here: pip install 'outlap[sim,ros]', or source ROS 2 Jazzy.")
 
@@ -45,6 +44,17 @@ def clear_results(out: Path) -> None:
     """Remove an earlier race's results from ``out``, lest they pass for this one's."""
     for name in RESULTS:
         (out / name).unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """See that a result can be written to ``path``.
+
+    Raises:
+        OutlapError: it is a folder, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise OutlapError(f"{path} is a folder: give a file name for the result.")
+    _check_writable(path.parent)
 
 
 def _check_writable(folder: Path) -> None:

@@ -92,7 +92,7 @@ class Gate:
         refusal = ""
         for event in events:
             if isinstance(event, Arm):
-                refusal = self._arm(steady, ros) if event.arm else self._stop(State.DISARMED, "disarmed by request")
+                refusal = self._arm(steady, ros) if event.arm else self._stop(State.DISARMED, "by request")
             else:
                 self._receive(event, steady, ros)
         if self._state is State.ARMED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -77,7 +78,13 @@ class World:
         self.ticks += ticks
 
     def place(self, x: float, y: float, yaw: float) -> None:
-        """Put the car's base_link at a pose (m, m, rad), at rest."""
+        """Put the car's base_link at a pose (m, m, rad), at rest.
+
+        Raises:
+            ValueError: a number is not finite.
+        """
+        if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(yaw)):
+            raise ValueError(f"a pose must be finite, not ({x}, {y}, {yaw})")
         self._fleet.put(0, x, y, yaw)
 
     def image(self) -> NDArray[np.uint8]:

@@ -65,6 +65,7 @@ def test_what_it_cannot_do_is_refused(
     )
     assert "nowhere" in refused("evaluate", policy, "--track", "nowhere")
     assert str(tmp_path) in refused("evaluate", tmp_path / "none.onnx", "--track", ring_path)
+    assert "is a folder" in refused("evaluate", policy, "--track", ring_path, "--json", tmp_path)
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(policy.read_bytes()[:-1])
     assert str(broken) in refused("evaluate", broken, "--track", ring_path)

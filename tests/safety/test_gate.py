@@ -192,7 +192,7 @@ def test_a_fault_keeps_its_first_reason_and_disarming_clears_it(driving: Bench) 
     driving.command(speed=NAN)
     assert "not finite" in driving.wait(1.0).reason
     output = driving.arm(False)
-    assert (output.state, output.reason) == (State.DISARMED, "disarmed by request")
+    assert (output.state, output.reason) == (State.DISARMED, "by request")
 
 
 def test_arming_needs_a_command_that_is_fresh_and_valid(bench: Bench) -> None:

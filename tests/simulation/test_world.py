@@ -114,3 +114,8 @@ def test_the_picture_is_seen_through_the_cars_mount(ring: Track, car: Car) -> No
     up = turned(pitch=car.camera.pitch - 0.1)
     sky = [np.abs(picture[:, 80] - [215, 222, 232]).max(axis=1) < 12 for picture in (straight, up)]
     assert sky[1].sum() == pytest.approx(sky[0].sum() + pixels, abs=2)
+
+
+def test_a_car_is_not_put_at_a_pose_that_is_no_number(world: World) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        world.place(float("nan"), 0.0, 0.0)
