@@ -68,7 +68,7 @@ class Output(NamedTuple):
     steering: float  # rad, front wheel of the single-track model, left positive
     state: State
     reason: str  # why it is not driving, or why arming was refused; empty while driving
-    stamp: float  # s, of the command that this answers; 0 before the first
+    stamp: float  # s, of the command that this answers: the one in force, or the last that was; 0 before the first
 
 
 class Gate:
@@ -96,25 +96,28 @@ class Gate:
             else:
                 self._receive(event, steady, ros)
         if self._state is State.ARMED:
-            problem, text = self._check(self._source, steady, ros)
-            if problem is not Problem.NONE:
-                self._stop(State.FAULT, text)
-            else:
-                self._follow(self._latest[self._source][0])
+            self._judge(steady, ros)
+        if self._state is State.ARMED:
+            self._follow(self._latest[self._source][0])
         return Output(self._speed, self._steering, self._state, refusal or self._reason, self._stamp)
 
     def _receive(self, twist: Twist, steady: float, ros: float) -> None:
         self._latest[twist.source] = (twist, steady)
-        if math.isfinite(twist.stamp):
-            self._stamp = twist.stamp
         if twist.source == "hand" and self._state is State.ARMED:
             # A person wins, and keeps the car until it is armed again: losing the joystick must stop the car.
             self._source = "hand"
         if twist.source == self._source and self._state is State.ARMED:
             # Checked one by one, so that a bad command is not forgiven because a good one came right behind it.
-            problem, text = self._check(twist.source, steady, ros)
-            if problem is not Problem.NONE:
-                self._stop(State.FAULT, text)
+            self._judge(steady, ros)
+
+    def _judge(self, steady: float, ros: float) -> None:
+        """Answer the command in force: stop if it is unusable, and stamp what is sent with its stamp either way."""
+        problem, text = self._check(self._source, steady, ros)
+        stamp = self._latest[self._source][0].stamp
+        if math.isfinite(stamp):
+            self._stamp = stamp
+        if problem is not Problem.NONE:
+            self._stop(State.FAULT, text)
 
     def _arm(self, steady: float, ros: float) -> str:
         """Arm, or the reason why not. The hand drives if it is sending, otherwise the policy."""

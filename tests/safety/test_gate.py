@@ -72,7 +72,20 @@ def test_starts_disarmed_and_neutral(bench: Bench) -> None:
     assert bench.wait(0) == Output(0.0, 0.0, State.DISARMED, "not armed yet", 0.0)
     output = bench.command()
     assert (output.speed, output.steering, output.state) == (0.0, 0.0, State.DISARMED)
-    assert output.stamp == pytest.approx(bench.ros - 0.01), "a refused command is answered under its own stamp too"
+    assert output.stamp == 0.0, "no command is in force before it is armed"
+
+
+def test_the_stamp_is_that_of_the_command_in_force(driving: Bench) -> None:
+    assert driving.command(age=0.02).stamp == driving.ros - 0.02
+    by_hand = driving.command(source="hand", age=0.01)
+    assert by_hand.stamp == driving.ros - 0.01
+    assert driving.command(age=0.0).stamp == by_hand.stamp, "the policy does not drive"
+    fault = driving.command(source="hand", age=0.005, speed=NAN)
+    assert (fault.stamp, fault.state) == (driving.ros - 0.005, State.FAULT)
+    assert driving.command(age=0.0).stamp == fault.stamp, "nor does it behind a fault"
+    driving.steady += 1.0  # the hand is silent now
+    driving.command(age=0.001)
+    assert driving.arm().stamp == driving.ros - 0.001
 
 
 def test_passes_a_command_on_as_speed_and_steering_angle(driving: Bench, car: Car) -> None:
