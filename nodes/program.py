@@ -26,7 +26,7 @@ from .messages import RECORD
 
 ModelT = TypeVar("ModelT", bound=Model)
 
-OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 # rclpy's own parameters, which no configuration of ours describes.
 ROS_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides")
 
@@ -134,20 +134,21 @@ def run(build: Callable[[], Node]) -> None:
     A signal waits for the callback in hand, unless the node says that it is ``interruptible``.
     Exit codes: 0 after a signal, the node's own ``exit_code`` when it set one, 2 after a refusal in one sentence.
     """
-    stopped, spinning = False, False
+    stopped, spinning, closing = False, False, False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped
+        nonlocal stopped, closing
         stopped = True
-        if not spinning or getattr(node, "interruptible", False):
+        if not closing and (not spinning or getattr(node, "interruptible", False)):
+            closing = True  # a second signal must not interrupt what this one leads to
             raise _Stopped
 
-    # rclpy's own handlers would close the middleware before the motor could write its last neutral.
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
     node: Node | None = None
     code = 0
     try:
+        # rclpy's own handlers would close the middleware before the motor could write its last neutral.
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
         _init(build)
         node = build()
         if isinstance(node, LifecycleProgram):
@@ -160,12 +161,13 @@ def run(build: Callable[[], Node]) -> None:
             spin_once(executor)
         code = getattr(node, "exit_code", None) or 0
     except OutlapError as error:
+        closing = True
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
     except _Stopped:
         stopped = True
     finally:
-        spinning = True  # from here on a second signal must not interrupt
+        closing = True
         if node is not None and hasattr(node, "close"):
             node.close()  # type: ignore[attr-defined]
         rclpy.utilities.try_shutdown()

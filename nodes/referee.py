@@ -186,6 +186,7 @@ class RefereeNode(Node):
         self.interruptible = True  # Ctrl-C need not wait for the film
         extra = Path(parameters.json_path) if parameters.json_path else None
         report(self._race, result, Path(parameters.output_dir), extra)
+        self.interruptible = False
         self.exit_code = 0 if result.completed else 1
 
     def _place(self, pose: Pose) -> None:

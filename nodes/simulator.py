@@ -6,9 +6,11 @@ import math
 import os
 import time
 from collections.abc import Mapping
+from typing import Annotated
 
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
+from pydantic import Field
 from rclpy.executors import Executor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -17,6 +19,7 @@ from std_msgs.msg import Float64
 
 from outlap.errors import OutlapError
 from outlap.files import Model
+from outlap.simulation.fleet import TICK
 from outlap.simulation.world import LookName, World
 from outlap.timing import Pacer, Rate
 from outlap.track.formats import load_track
@@ -38,7 +41,7 @@ class Parameters(Model):
     car: str
     seed: int
     look: LookName
-    rate: float  # Hz
+    rate: Annotated[float, Field(ge=1)]  # Hz
 
 
 class SimulatorNode(Node):
@@ -48,19 +51,23 @@ class SimulatorNode(Node):
         super().__init__("simulator", automatically_declare_parameters_from_overrides=True)
         parameters = read_parameters(self, Parameters)
         car = load_car(parameters.car)
-        self._every = round(parameters.rate / car.camera.rate)  # steps from one picture to the next
-        if self._every < 1 or not math.isclose(self._every * car.camera.rate, parameters.rate, rel_tol=1e-6):
+        ticks, self._every = round(1 / (parameters.rate * TICK)), round(1 / (car.camera.rate * TICK))
+        if not math.isclose(ticks * parameters.rate * TICK, 1, rel_tol=1e-6):
+            raise OutlapError(
+                f"parameters of /simulator: rate {parameters.rate:g} Hz must divide the simulation's {1 / TICK:.0f} Hz."
+            )
+        # Of whole ticks, too, is then the time from one picture to the next.
+        if self._every % ticks or not math.isclose(self._every * car.camera.rate * TICK, 1, rel_tol=1e-6):
             raise OutlapError(
                 f"parameters of /simulator: rate {parameters.rate:g} Hz must be a multiple of "
                 f"the car's camera.rate, {car.camera.rate:g} Hz."
             )
         self._lens = car.camera.lens
-        self._period = 1 / parameters.rate  # s
+        self._period = ticks * TICK  # s
         self._world = World(load_track(parameters.track), car, parameters.seed, parameters.look)
         self._warm_up()
         self._refuse_company()
         self._clocks = self.create_publisher(ClockMessage, "/clock", STREAM)
-        self._steps = 0
         self._steering, self._wheel_speed = 0.0, 0.0  # rad, rad/s
         self._images = self.create_publisher(Image, "/sim/camera/image_raw", STREAM)
         self._infos = self.create_publisher(CameraInfo, "/sim/camera/camera_info", STREAM)
@@ -109,8 +116,7 @@ class SimulatorNode(Node):
     def _step(self) -> None:
         world = self._world
         world.step(self._period, self._steering, self._wheel_speed)
-        self._steps += 1
-        stamp = to_time(self._steps * self._period)
+        stamp = to_time(world.time)
         self._clocks.publish(ClockMessage(clock=stamp))
         odometry, state = Odometry(), world.state
         odometry.header.stamp, odometry.header.frame_id, odometry.child_frame_id = stamp, "odom", "base_link"
@@ -120,7 +126,7 @@ class SimulatorNode(Node):
         odometry.twist.twist.linear.y = float(state.lateral_speed)
         odometry.twist.twist.angular.z = float(state.yaw_rate)
         self._odometry.publish(odometry)
-        if self._steps % self._every == 0:
+        if world.ticks % self._every == 0:
             self._images.publish(to_image(stamp, FRAME, world.image()))
             self._infos.publish(to_camera_info(stamp, FRAME, self._lens))
 
@@ -139,12 +145,12 @@ class SimulatorNode(Node):
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
         # On a busy machine discovery can take longer than the wait before the start; then the newcomer still leaves.
-        if self._steps * self._period < NEWCOMER:
+        if self._world.time < NEWCOMER:
             self._check_company(self.count_publishers("/clock") - 1)
         factor = self._rate.hertz(seconds(self._steady)) * self._period
         slow = 0 < factor < SLOW
         message = f"slower than real time: {factor:.2f}" if slow else "running"
-        return WARN if slow else OK, message, {"real_time_factor": factor, "time_s": self._steps * self._period}
+        return WARN if slow else OK, message, {"real_time_factor": factor, "time_s": self._world.time}
 
 
 def main() -> None:

@@ -21,6 +21,8 @@ from std_msgs.msg import Float64
 from outlap.camera.view import View
 from outlap.camera.warp import Warp
 from outlap.files import share_directory
+from outlap.launching.domain import Domain
+from outlap.launching.environment import ros_environment
 from outlap.vehicle.car import load_car
 
 pytestmark = pytest.mark.live
@@ -157,7 +159,9 @@ def test_a_second_simulator_is_refused(probe: Any, start: Callable[..., Any], ri
         ("motor", {"car": 3}, "car"),
         ("policy", {"policy": "/nowhere/policy.onnx"}, "/nowhere/policy.onnx"),
         ("simulator", {"track": "nowhere"}, "there is no track 'nowhere'"),
-        ("simulator", {"rate": 100.0}, "must be a multiple"),
+        ("simulator", {"rate": 90.0}, "rate 90 Hz must divide the simulation's 120 Hz"),
+        ("simulator", {"rate": 240.0}, "rate 240 Hz must divide"),
+        ("simulator", {"rate": 40.0}, "must be a multiple"),
         ("referee", {"track": "nowhere"}, "there is no track 'nowhere'"),
         ("referee", {"laps": 0}, "laps"),
     ],
@@ -208,6 +212,35 @@ def test_a_car_file_with_an_unknown_key_is_refused(start: Callable[..., Any], tm
     program = start("motor", car=path)
     assert program.wait() == 2
     assert "wings: unknown key" in program.said
+
+
+IMPATIENT = """
+import os, signal, sys
+from rclpy.node import Node
+from outlap_nodes.program import run
+
+class Writer(Node):
+    interruptible = True
+    def spin_once(self, executor):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            print("went on writing")
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            print("temporary file removed")
+    def close(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("closed")
+
+run(lambda: Writer("writer"))
+"""
+
+
+def test_a_second_ctrl_c_does_not_disturb_the_end_that_the_first_began(domain: Domain) -> None:
+    words, environment = [sys.executable, "-c", IMPATIENT], ros_environment(domain.id)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["temporary file removed", "closed"]
 
 
 def test_a_referee_without_a_graph_ends_quickly_on_a_signal(start: Callable[..., Any], ring_path: Path) -> None:
