@@ -9,15 +9,17 @@ from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import av
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from outlap.errors import OutlapError
+
+if TYPE_CHECKING:
+    from cv2.typing import MatLike  # OpenCV 4.6, which Ubuntu 24.04 has, does not come with it
 
 Image = NDArray[np.uint8]
 
