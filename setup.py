@@ -20,7 +20,7 @@ CAR = [
 ]
 EXTRAS = {
     "sim": ["numba>=0.60", "scipy>=1.11", "matplotlib>=3.8", "av>=12"],
-    # This exact torch lets an index that offers a CPU build provide it; see README for PyTorch's own CPU index.
+    # An exact version, of which PyTorch's own index has a CPU build; see README.
     "train": ["torch==2.13.0", "rsl-rl-lib>=5.5,<6"],
     # One version of each: the index holds several ROS distributions under the same base names.
     "ros": [

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from outlap.files import Model
@@ -40,9 +38,3 @@ class View(Model):
             cx=(self.width - 1) / 2,
             cy=(self.height - 1) / 2,
         )
-
-    @property
-    def matrix(self) -> NDArray[np.float64]:
-        """Intrinsic matrix K, shape (3, 3), pixels."""
-        lens = self.lens
-        return np.array([[lens.fx, 0, lens.cx], [0, lens.fy, lens.cy], [0, 0, 1]])

@@ -21,7 +21,7 @@ def demo(
     The same as [bold]outlap train[/] and then [bold]outlap race[/]; what could stop the race is checked before the
     training begins.
 
-    Example: [bold]outlap demo --track lakeside[/]
+    Example: [bold]outlap demo --track meadow[/]
     """
     from outlap.cli.race import run_race
     from outlap.cli.train import run_train

@@ -21,6 +21,13 @@ VERBS = (
     ("launch", "outlap.cli.launch", "launch"),
 )
 
+# What an install without an extra lacks, by the modules' names.
+EXTRAS = {
+    "sim": ("numba", "scipy", "matplotlib", "av"),
+    "train": ("torch", "rsl_rl", "tensordict"),
+    "ros": ("rclpy",),
+}
+
 
 def application() -> typer.Typer:
     """The command line with every verb."""
@@ -49,6 +56,12 @@ def main() -> None:
     except OutlapError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = next((extra for extra, modules in EXTRAS.items() if (error.name or "").split(".")[0] in modules), None)
+        if extra is None:
+            raise
+        print(f"error: {error.name} is not installed here: pip install 'outlap[{extra}]'.", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("stopped.", file=sys.stderr)
         sys.exit(130)

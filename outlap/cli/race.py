@@ -11,11 +11,11 @@ import typer
 def race(
     policy: Annotated[Path, typer.Argument(help="The policy file (.onnx).")],
     track: Annotated[str, typer.Option(help="A name in worlds/, a track file, or a DeepRacer route (.npy).")],
-    laps: Annotated[int, typer.Option(help="Clean laps in a row that end the race well.")] = 3,
+    laps: Annotated[int, typer.Option(help="Clean laps in a row that end the race well.", min=1)] = 3,
     json: Annotated[Path | None, typer.Option(help="A second place for result.json.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for result.json, lap.png and drive.mp4.")] = Path("runs/race"),
     car: Annotated[str, typer.Option(help="A name in config/cars, or a car file.")] = "deepracer",
-    seed: Annotated[int, typer.Option(help="Of the simulated world.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the simulated world.", min=0)] = 0,
 ) -> None:
     """Race a policy in real time: simulator, camera, policy, motor and referee as separate ROS processes.
 
@@ -36,7 +36,8 @@ def run_race(
     Raises:
         OutlapError: the policy, car, track, a folder or the ROS domain is refused; nothing was started.
     """
-    from outlap.launching.domain import claim_domain, lock_folder
+    from outlap.files import lock_folder
+    from outlap.launching.domain import claim_domain
     from outlap.launching.environment import ros_environment
     from outlap.launching.programs import find_launch_file
     from outlap.launching.runner import run_launch_file
@@ -54,4 +55,5 @@ def run_race(
     }
     with lock_folder(out), claim_domain() as domain:
         clear_results(out)
+        print(f"racing {policy} on {track}; to watch its topics: ROS_DOMAIN_ID={domain.id}", flush=True)
         return run_launch_file(find_launch_file("sim"), arguments, ros_environment(domain.id))

@@ -41,7 +41,7 @@ def run_train(out: Path, training: str | Path, car: str, seed: int) -> Path:
     """
     # Threads that wait must not burn the core that another one needs; read when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from outlap.launching.domain import lock_folder
+    from outlap.files import lock_folder
     from outlap.learning.config import load_training
     from outlap.vehicle.car import load_car
 
@@ -58,6 +58,7 @@ def _with_bars(config: TrainingConfig, car: Car, out: Path, seed: int) -> Path:
     from outlap.learning.run import Progress, train
 
     console = Console()
+    said: set[tuple[str, int]] = set()
     console.print(f"training a policy for the car {car.name} on {config.tracks} generated tracks (seed {seed})")
     with bars(console) as display:
         tasks: dict[str, TaskID] = {}
@@ -67,6 +68,14 @@ def _with_bars(config: TrainingConfig, car: Car, out: Path, seed: int) -> Path:
                 tasks[progress.stage] = display.add_task(progress.stage, total=progress.total, note="")
             note = "  ".join(f"{name} {value:.3g}" for name, value in progress.measures.items())
             display.update(tasks[progress.stage], completed=progress.done, note=note)
+            tenth = 10 * progress.done // progress.total
+            if not console.is_terminal and (progress.stage, tenth) not in said:
+                # Bars are drawn on terminals only; a log gets a line each tenth.
+                said.add((progress.stage, tenth))
+                bar = display.tasks[tasks[progress.stage]]
+                left = "" if bar.time_remaining is None else f", {bar.time_remaining:.0f} s left"
+                rate = "" if not bar.speed else f", {bar.speed:.3g}/s"
+                print(f"{progress.stage} {progress.done}/{progress.total}{rate}{left}  {note}", flush=True)
 
         policy = train(config, car, out, seed, report)
     console.print(f"wrote {policy}")

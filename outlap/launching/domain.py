@@ -1,16 +1,14 @@
-"""Keeps two Outlap graphs on one machine apart, and two runs out of one folder."""
+"""Keeps two Outlap graphs on one machine apart."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from outlap.errors import OutlapError
 
@@ -45,37 +43,6 @@ def claim_domain() -> Iterator[Domain]:
         yield held
     finally:
         held.socket.close()
-
-
-@contextlib.contextmanager
-def lock_folder(path: Path) -> Iterator[None]:
-    """Hold a run folder (made where missing) for this process, by a lock on the file ``.lock`` in it.
-
-    Raises:
-        OutlapError: another Outlap run is writing there, or the folder cannot be written.
-    """
-    lock = path / ".lock"
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    except OSError as error:
-        raise OutlapError(f"cannot write to {path}: {error.strerror or error}.") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise OutlapError(f"cannot lock {lock}: {error.strerror or error}.") from error
-            holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
-            raise OutlapError(
-                f"another Outlap run (process {holder}) is writing {path}: wait for it, or choose another folder."
-            ) from error
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-        yield
-        # The file stays: unlinking it would let two later runs lock two different files of one name.
-    finally:
-        os.close(handle)
 
 
 def _claim_named(text: str) -> Domain:

@@ -24,7 +24,6 @@ class TrainingConfig(Model):
 
     recipe: Literal["distill"]
     tracks: Annotated[int, Field(ge=1, le=4096)]
-    view: View
     task: TaskConfig
     teacher: TeacherConfig
     student: StudentConfig
@@ -40,6 +39,11 @@ class TrainingConfig(Model):
         if self.teacher.minibatches > self.teacher.cars * self.teacher.steps:
             raise ValueError("teacher.minibatches: an iteration has only teacher.cars × teacher.steps pieces of data")
         return self
+
+    @property
+    def view(self) -> View:
+        """The canonical view: the one that the camera node shows, whatever is trained."""
+        return View()
 
     @property
     def observation(self) -> Observation:

@@ -62,7 +62,9 @@ def evaluate(
         car: the car.
         trials: laps a track.
         seed: of starts, looks and cars.
-        randomise: draw looks, camera mounts and the cars' dynamics as in training; otherwise all are as on file.
+        randomise: draw looks, camera mounts and the cars' dynamics as in training; otherwise the look is plain, the
+            cars drive as on file, and their cameras show the canonical view exactly. Commands take effect 1 or 2 ticks
+            late in either case, as on a live graph.
         report: called with the number of laps finished so far.
     """
     jobs = [(index, trial) for index in range(len(tracks)) for trial in range(trials)]

@@ -13,7 +13,7 @@ from outlap.files import Model
 from outlap.policy.contract import Action, Observation
 
 # What the student also has to predict while it learns (never exported): it makes the features say where the car is.
-AUXILIARY = ("left", "right", "turn", "bend", "speed", "steering")
+AUXILIARY = ("left", "right", "turn", "bend", "speed", "yaw rate")
 
 
 class StudentConfig(Model):

@@ -110,7 +110,9 @@ class DrivingTask:
     def to_action(self, curvature: Floats, speed: Floats) -> Floats:
         """The inverse of :meth:`to_command`, (n, 2), clipped to -1 … 1."""
         c = self.config
-        part = (speed - c.speed_min) / (c.speed_limit - c.speed_min) * 2 - 1
+        part = (speed - c.speed_min) / max(
+            c.speed_limit - c.speed_min, 1e-9
+        ) * 2 - 1  # one speed only: any part will do
         return np.clip(np.stack([curvature / c.curvature_limit, part], axis=1), -1, 1)
 
     def step(self, action: Floats) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:

@@ -86,7 +86,7 @@ def train_teacher(
         task: the cars and what they are rewarded for.
         config: PPO's numbers; the schedule counts iterations.
         report: called after each iteration with its number and measures (``reward`` a step, ``crashes`` a car and
-            minute, ``progress`` m/s).
+            minute, ``speed`` m/s).
 
     Raises:
         OutlapError: the learning diverged.

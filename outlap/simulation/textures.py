@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-SIZE = 256  # pixels across a tile; a power of two, because the renderer wraps with a mask
+SIZE = 256  # pixels across a tile; of floors and walls alike
 FLOORS = 8  # tiles that look like floors
 WALLS = 8  # tiles that look like busy rooms
 

@@ -1,1 +1,1 @@
-"""The car: its file, its dynamics, its steering and speed calibration."""
+"""The car: its file, its dynamics, where its wheels are."""

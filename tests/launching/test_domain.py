@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from outlap.errors import OutlapError
-from outlap.launching.domain import PORT_BASE, PORT_OFFSET, PORT_STEP, claim_domain, lock_folder
+from outlap.files import lock_folder
+from outlap.launching.domain import PORT_BASE, PORT_OFFSET, PORT_STEP, claim_domain
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from outlap.launching.domain import claim_domain, lock_folder
+from outlap.files import lock_folder
+from outlap.launching.domain import claim_domain
 with (lock_folder(Path(sys.argv[1])) if sys.argv[1:] else claim_domain()) as held:
     print(getattr(held, "id", "locked"), flush=True)
     time.sleep(60)

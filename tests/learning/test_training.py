@@ -93,7 +93,6 @@ def test_every_key_of_the_preset_is_explained() -> None:
         ({"student": {"frame_offsets": [2, 1]}}, "frame_offsets must hold 0 (the newest frame)"),
         ({"student": {"frame_offsets": []}}, "frame_offsets: "),
         ({"student": {"commands": 99}}, "commands: "),
-        ({"view": {"width": 8}}, "view.width: "),
         ({"tracks": 0}, "tracks: "),
         ({"tracks": "many"}, "tracks: "),
         ({"recipe": "guess"}, "recipe: "),

@@ -81,7 +81,7 @@ def test_a_policy_made_for_the_very_limits_of_a_car(contract: Contract) -> None:
         ("camera", {"rate": 20.0}, "needs 30 frames per second, the car's camera gives 20"),
         ("camera", {"rate": 60.0}, "needs 30 frames per second, the car's camera gives 60"),
         ("camera", {"height": 0.3}, r"0\.08 to 0\.2 m above the ground, the car's is at 0\.3 m, 0\.1 m outside"),
-        ("camera", {"yaw": 0.5, "pitch": -0.5}, "lens covers .*% of its view, less than the 60%"),
+        ("camera", {"yaw": 0.5, "pitch": -0.5}, "lens covers .*% of its view, less than the 95%"),
     ],
 )
 def test_a_car_that_cannot(contract: Contract, part: str, changes: dict[str, float], message: str) -> None:
