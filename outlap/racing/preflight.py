@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import tempfile
 from pathlib import Path
@@ -41,9 +42,18 @@ def check_surroundings(track: str, laps: int, json: Path | None, out: Path) -> N
 
 
 def clear_results(out: Path) -> None:
-    """Remove an earlier race's results from ``out``, lest they pass for this one's."""
-    for name in RESULTS:
-        (out / name).unlink(missing_ok=True)
+    """Remove an earlier race's results from ``out``, lest they pass for this one's.
+
+    Raises:
+        OutlapError: one of them cannot be removed.
+    """
+    for path in (out / name for name in RESULTS):
+        if path.is_dir():
+            raise OutlapError(f"{path} is a folder where a race's result belongs: remove it, or choose another --out.")
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutlapError(f"cannot remove {path}: {error.strerror or error}.") from error
 
 
 def check_file(path: Path) -> None:
@@ -58,9 +68,16 @@ def check_file(path: Path) -> None:
 
 
 def _check_writable(folder: Path) -> None:
+    made: list[Path] = []
     try:
+        made += [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise OutlapError(f"cannot write to {folder}: {error.strerror or error}.") from error
+    finally:
+        # Only tried: a later check may still refuse, and nothing should be left then.
+        with contextlib.suppress(OSError):
+            for path in made:
+                path.rmdir()
