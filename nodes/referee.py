@@ -33,6 +33,7 @@ SETTLE = 0.5  # s at rest on the start line before the motor is armed
 ASK_AGAIN = 0.5  # s between two requests to arm
 REARM_AFTER = 1.0  # s that a fault keeps the car stopped
 GIVE_UP_AFTER = 30.0  # s of waiting for the graph to come up, or for the motor to let itself be armed
+TELL_EVERY = 10.0  # s between two lines about the race's progress
 SILENCE = 5.0  # s without odometry, and the simulator is gone
 
 
@@ -77,6 +78,7 @@ class RefereeNode(Node):
         self._heard = {"odometry": float("-inf"), "images": float("-inf"), "commands": float("-inf")}  # steady s
         self._motor_state, self._motor_reason = "", "the motor has not reported yet"
         self._stopped_at: float | None = None  # steady s
+        self._told = 0.0  # steady s, when the progress was last told
         self._asked = (0.0, float("-inf"))  # when arming was last asked for: simulated and steady s
         self._diagnostics = Diagnostics(self, self._status)
         self._poses = self.create_publisher(PoseStamped, "/sim/set_pose", LATEST)
@@ -168,8 +170,9 @@ class RefereeNode(Node):
             if now - self._since > GIVE_UP_AFTER:
                 raise OutlapError(f"the motor could not be armed within {GIVE_UP_AFTER:g} s: {self._motor_reason}.")
             self._ask_now_and_then(now)
-        elif self._phase is Phase.RACING and self._stopped_at is not None and self._settings.rearm:
-            if now - self._stopped_at > REARM_AFTER:
+        elif self._phase is Phase.RACING:
+            self._tell_now_and_then(now)
+            if self._stopped_at is not None and self._settings.rearm and now - self._stopped_at > REARM_AFTER:
                 self._ask_now_and_then(now)
         elif self._phase is Phase.OVER and (self._motor_state != "armed" or now - self._since > 1.0):
             self._finish()
@@ -178,6 +181,7 @@ class RefereeNode(Node):
         self._enter(Phase.RACING)
         # The car may have started before its "armed" was heard of here, but not before it was asked to.
         self._race.start(*(self._asked if self._settings.arm else (self._sim_time, seconds(self._steady))))
+        self._told = seconds(self._steady)
         self.get_logger().info("go")
 
     def _finish(self) -> None:
@@ -185,7 +189,7 @@ class RefereeNode(Node):
         result = self._race.result()
         self.interruptible = True  # Ctrl-C need not wait for the film
         extra = Path(parameters.json_path) if parameters.json_path else None
-        report(self._race, result, Path(parameters.output_dir), extra)
+        report(self._race, result, Path(parameters.output_dir), extra, lambda: seconds(self._steady))
         self.interruptible = False
         self.exit_code = 0 if result.completed else 1
 
@@ -195,6 +199,11 @@ class RefereeNode(Node):
         message.pose.position.x, message.pose.position.y = pose.x, pose.y
         message.pose.orientation = to_quaternion(pose.yaw)
         self._poses.publish(message)
+
+    def _tell_now_and_then(self, now: float) -> None:
+        if now - self._told > TELL_EVERY:
+            self._told = now
+            self.get_logger().info(self._race.progress())
 
     def _ask_now_and_then(self, now: float) -> None:
         if now - self._asked[1] > ASK_AGAIN and self._arming.service_is_ready():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
 SPACING = 0.03  # m between two points of the drawn line
+TELL_EVERY = 5.0  # s between two lines about the film's progress
 
 Picture = NDArray[np.uint8]
 
@@ -92,6 +94,14 @@ class Race:
         if self._began is not None:
             self._stops.append(Stop(time_s=round(self._last[0] - self._began[0], 3), reason=reason))
 
+    def progress(self) -> str:
+        """How far the race is, how fast it goes and how long it may still take, in one line."""
+        referee, elapsed = self._referee, self._last[0] - (self._began or self._last)[0]
+        part = referee.progress / referee.lap_length - len(referee.laps)
+        speed = referee.progress / elapsed if elapsed > 0 else 0.0
+        left = max(referee.time_limit - elapsed, 0.0)
+        return f"lap {len(referee.laps) + 1}: {part:.0%}, {speed:.2f} m/s so far, {left:.0f} s left of the time limit"
+
     def latency(self) -> Milliseconds:
         """From frame to actuator, up to now."""
         return self._latency.milliseconds()
@@ -124,8 +134,12 @@ class Race:
         return self._began is not None and not self.finished
 
 
-def report(race: Race, result: Result, folder: Path, json: Path | None = None) -> None:
+def report(
+    race: Race, result: Result, folder: Path, json: Path | None = None, clock: Callable[[], float] | None = None
+) -> None:
     """Print the lap table and write result.json, lap.png and drive.mp4 into ``folder``, and the result to ``json``.
+
+    By ``clock``, steady s, the film's progress is told now and then.
 
     Raises:
         OutlapError: a folder cannot be written.
@@ -141,5 +155,19 @@ def report(race: Race, result: Result, folder: Path, json: Path | None = None) -
     draw_lap(folder / "lap.png", race.track, race.line, result)
     if len(race.film):
         console.print(f"writing {folder / 'drive.mp4'} ({len(race.film)} frames) …")
-        race.film.write(folder / "drive.mp4")
+        race.film.write(folder / "drive.mp4", _teller(console, len(race.film), clock) if clock else lambda count: None)
     console.print(f"results are in {folder}")
+
+
+def _teller(console: Console, frames: int, clock: Callable[[], float]) -> Callable[[int], None]:
+    began = told = clock()
+
+    def tell(done: int) -> None:
+        nonlocal told
+        now = clock()
+        if now - told >= TELL_EVERY:
+            told, rate = now, done / (now - began)
+            left = (frames - done) / rate
+            console.print(f"drive.mp4: {done / frames:.0%}, {rate:.0f} frames/s, {left:.0f} s left", highlight=False)
+
+    return tell

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from outlap.files import Model
-from outlap.track.geometry import TrackSet
+from outlap.track.geometry import Located, TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
+from outlap.vehicle.outline import wheel_places
 
 LIMIT_SPEED = 1.0  # m/s, average that the time limit allows for
 MIN_TIME_LIMIT = 120.0  # s
@@ -71,11 +72,7 @@ class Referee:
         self._wanted = laps
         self.time_limit = time_limit or max(laps * self._length / LIMIT_SPEED, MIN_TIME_LIMIT)  # s
         self._max_speed = car.drive.max_speed  # m/s
-        half, base = car.axles.track / 2, car.axles.wheelbase
-        # The contact points of the wheels and base_link itself, in base_link's frame.
-        self._points = np.array([[0, half], [0, -half], [base, half], [base, -half], [0, 0]])
-        # Compiled, or read from the cache, now rather than after "go".
-        self._tracks.locate(0, self._points, np.zeros(len(self._points)))
+        self._car = car
         self.laps: list[Lap] = []
         self.streak = 0
         self.finished = False
@@ -84,6 +81,7 @@ class Referee:
         self._mark = (0.0, 0.0)  # s, m: when it last got ahead, and how far it was then
         self._off_track = self._put_back = 0
         self._placing: tuple[Pose, float] | None = None  # where the car is being put, and since when
+        self._locate(self.start_pose)  # compiled, or read from the cache, now rather than after "go"
 
     @property
     def start_pose(self) -> Pose:
@@ -94,6 +92,11 @@ class Referee:
     def completed(self) -> bool:
         """Whether the wanted clean laps in a row were driven."""
         return self.streak >= self._wanted
+
+    @property
+    def lap_length(self) -> float:
+        """Metres of a lap along the centre line."""
+        return self._length
 
     @property
     def progress(self) -> float:
@@ -124,9 +127,7 @@ class Referee:
         return self._judge(time, since, pose)
 
     def _judge(self, time: float, since: float, pose: Pose) -> Verdict:
-        cosine, sine = math.cos(pose.yaw), math.sin(pose.yaw)
-        points = self._points @ np.array([[cosine, sine], [-sine, cosine]]) + (pose.x, pose.y)
-        located = self._tracks.locate(0, points, np.full(len(points), self._s))
+        located = self._locate(pose)
         s = float(located.s[-1])
         moved = (s - self._s + self._length / 2) % self._length - self._length / 2
         if abs(moved) > JUMP + self._max_speed * since:
@@ -145,6 +146,11 @@ class Referee:
         # Between two steps the car moved evenly; so the lap's time does not depend on when the steps are.
         part = (self._progress - line) / max(self._progress - before, 1e-9)
         return Verdict(lap=self._complete(time - since * min(part, 1.0)))
+
+    def _locate(self, pose: Pose) -> Located:
+        """The four wheels and, last, base_link itself on the track."""
+        points = np.vstack([wheel_places(self._car, *pose)[0], pose[:2]])
+        return self._tracks.locate(0, points, np.full(len(points), self._s))
 
     def _complete(self, crossed: float) -> Lap:
         lap = Lap(time_s=round(crossed - self._lap_began, 4), off_track=self._off_track, put_back=self._put_back)

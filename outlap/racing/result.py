@@ -37,7 +37,7 @@ class Result(Model):
 
 
 def lap_table(result: Result) -> Table:
-    """The laps as a table, with what else matters underneath."""
+    """The laps as a table; whether the race was completed is in its title."""
     table = Table(title=f"{result.track}: {'completed' if result.completed else 'not completed'}")
     for column in ("lap", "time", "off track", "put back", "clean"):
         table.add_column(column, justify="right")

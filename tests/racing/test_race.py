@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -63,6 +64,26 @@ def test_result(race: Race) -> None:
     assert [stop.reason for stop in result.stops] == ["no command from the policy for 0.16 s"]
 
 
+def test_progress_is_told_in_one_line(ring: Track, car: Car) -> None:
+    race = Race(ring, car, Path("policy.onnx"), laps=1, time_limit=60.0)
+    race.start(10.0, 500.0)
+    assert race.progress() == "lap 1: 0%, 0.00 m/s so far, 60 s left of the time limit"
+    for step in range(1, 121):
+        angle = SPEED * step * STEP / RADIUS
+        race.step(10.0 + step * STEP, 0.0, Pose(RADIUS * math.cos(angle), RADIUS * math.sin(angle), angle), SPEED)
+    assert race.progress() == "lap 1: 20%, 1.50 m/s so far, 59 s left of the time limit"
+
+
+def test_the_films_progress_is_told_now_and_then(
+    race: Race, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = itertools.count(step=0.125)  # s, exactly
+    report(race, race.result(), tmp_path, clock=lambda: next(times))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("drive.mp4: ")]
+    assert len(lines) == len(race.film) // 40
+    assert lines[0].startswith(f"drive.mp4: {40 / len(race.film):.0%}, 8 frames/s, ")
+
+
 def test_a_race_that_never_began_has_a_result_too(ring: Track, car: Car) -> None:
     result = Race(ring, car, Path("policy.onnx"), laps=3).result()
     assert (result.completed, result.laps, result.camera_hz) == (False, [], 0.0)
@@ -116,7 +137,7 @@ def test_the_picture_shows_road_and_line(race: Race, tmp_path: Path) -> None:
     picture = cv2.imread(str(tmp_path / "lap.png"))
     assert picture is not None
     assert min(picture.shape[:2]) > 600
-    road = (np.abs(picture.astype(int) - np.array((0x5E, 0x58, 0x55))).max(axis=2) < 4).mean()
+    road = (np.abs(picture.astype(int) - np.array((0xDC, 0xD9, 0xD9))).max(axis=2) < 4).mean()
     assert 0.1 < road < 0.6
     colourful = (np.ptp(picture.astype(int), axis=2) > 120).mean()
     assert colourful > 0.01
@@ -169,3 +190,15 @@ def test_clearing_removes_an_earlier_race_only(tmp_path: Path) -> None:
         (tmp_path / name).write_text("old")
     clear_results(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["policy.onnx"]
+    (tmp_path / "result.json").mkdir()
+    with pytest.raises(OutlapError, match=r"result\.json is a folder"):
+        clear_results(tmp_path)
+
+
+def test_a_refused_race_leaves_no_folder(
+    constant_policy: Callable[[float, float], Path], ring_path: Path, tmp_path: Path
+) -> None:
+    policy, before = constant_policy(0.0, 1.0), sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutlapError, match="cannot write to /proc/x"):
+        check_race(policy, str(ring_path), 3, Path("/proc/x/r.json"), tmp_path / "a" / "b", "deepracer")
+    assert sorted(tmp_path.rglob("*")) == before
