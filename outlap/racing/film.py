@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
@@ -16,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from outlap.errors import OutlapError
+from outlap.files import replaced
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike  # OpenCV 4.6, which Ubuntu 24.04 has, does not come with it
@@ -64,21 +62,8 @@ class Film:
         Raises:
             OutlapError: the folder cannot be written.
         """
-        temporary = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-            os.close(handle)
-            self._encode(temporary, progress)
-            with open(temporary, "rb") as file:  # noqa: PTH123 - for its descriptor
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except OSError as error:
-            raise OutlapError(f"cannot write {path}: {error.strerror or error}.") from error
-        finally:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
+        with replaced(path) as temporary:
+            self._encode(str(temporary), progress)
 
     def _encode(self, path: str, progress: Callable[[int], None]) -> None:
         # faststart puts the index in front, so that a page can play the film while it loads.
