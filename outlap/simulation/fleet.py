@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from outlap.camera.model import mount_rotation
+from outlap.camera.model import OPTICAL_TO_BASE
 from outlap.simulation.ground import bounds
 from outlap.simulation.look import BOXES, Looks
 from outlap.simulation.render import Renderer
@@ -150,7 +150,16 @@ class Fleet:
 
 def mount_rotations(mounts: Mounts) -> Floats:
     """(n, 3, 3): optical frame to base_link, see :func:`outlap.camera.model.mount_rotation`."""
-    return np.stack([mount_rotation(*angles) for angles in zip(mounts.pitch, mounts.roll, mounts.yaw, strict=True)])
+    # All cars at once: a call for each would take a good part of a small picture's time.
+    whole = np.eye(3)
+    for angle, i, j in ((mounts.yaw, 1, 0), (mounts.pitch, 0, 2), (mounts.roll, 2, 1)):
+        turn = np.zeros((len(angle), 3, 3))
+        turn[:, 3 - i - j, 3 - i - j] = 1
+        turn[:, i, i] = turn[:, j, j] = np.cos(angle)
+        turn[:, i, j] = np.sin(angle)
+        turn[:, j, i] = -turn[:, i, j]
+        whole = whole @ turn
+    return whole @ OPTICAL_TO_BASE
 
 
 def road_bounds(tracks: TrackSet) -> tuple[Floats, Floats]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from numba import float32 as f4
+from numba import int32 as i4
 from numpy.typing import NDArray
 
 from outlap.track.polyline import signed_area
@@ -55,6 +57,16 @@ class GroundMaps:
             width=np.array([abs(signed_area(t.left) - signed_area(t.right)) for t in tracks], dtype=np.float32)
             / np.array([m[4] for m in maps], dtype=np.float32),
         )
+
+
+@numba.njit(fastmath=True, error_model="numpy", boundscheck=False)
+def packed_distance(word, x, y):
+    """The distance (m) that a packed word gives beside its texel's middle, and its gradient x, y in GRADIENT_UNITs.
+
+    ``x`` and ``y`` are the way from the middle, in m times GRADIENT_UNIT.
+    """
+    gx, gy = f4(i4(word << 16) >> 24), f4(i4(word << 24) >> 24)
+    return f4(i4(word) >> 16) * f4(DISTANCE_UNIT) + gx * x + gy * y, gx, gy
 
 
 def bounds(track: Track) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
