@@ -107,7 +107,7 @@ def _kernel(channels: int, parallel: bool) -> Any:
         P = PIECE  # noqa: N806  as short as the indices that it stands in
         zero, half, one, white = f4(0), f4(0.5), f4(1), f4(255)
         tiny = f4(1e-4)
-        across = out.shape[2] // (ACROSS * channels // 8)
+        row, stride = ACROSS * channels // 8, out.shape[2]  # of a block and of the picture, in words of eight bytes
         for c in numba.prange(n):
             # One allocation, at a multiple of a cache line, so that the compiler sees that its parts do not overlap.
             store = np.empty((21 + 6 + channels) * P + 16, np.float32)
@@ -116,9 +116,8 @@ def _kernel(channels: int, parallel: bool) -> Any:
             line_words, texels = store[21 * P : 23 * P].view(np.int64), store[23 * P : 24 * P].view(np.uint32)
             line_word, tiles_at = store[21 * P : 23 * P].view(np.int32), store[24 * P : 25 * P].view(np.uint32)
             tile_word, along_word = store[25 * P : 26 * P].view(np.int32), store[26 * P : 27 * P].view(np.int32)
-            eights = np.empty(channels * P // 8, np.int64)
+            eights, picture = np.empty(channels * P // 8, np.int64), out[c].reshape(-1)
             pixels = eights.view(np.uint8)
-            picture = out[c]
             r = rotation[c]
             r00, r01, r02, r10, r11, r12 = r[0, 0], r[0, 1], r[0, 2], r[1, 0], r[1, 1], r[1, 2]
             r20, r21, r22 = r[2, 0], r[2, 1], r[2, 2]
@@ -388,10 +387,11 @@ def _kernel(channels: int, parallel: bool) -> Any:
                         pixels[3 * u] = _grey(paint[u], scale, curve, grey)
                         pixels[3 * u + 1] = _grey(paint[P + u], scale, curve, grey)
                         pixels[3 * u + 2] = _grey(paint[2 * P + u], scale, curve, grey)
-                top_row, left = piece // across * DOWN, piece % across * (ACROSS * channels // 8)
+                at = np.uint64(piece // (stride // row) * DOWN * stride + piece % (stride // row) * row)
                 for v in range(DOWN):
-                    for u in range(ACROSS * channels // 8):
-                        picture[top_row + v, left + u] = eights[v * (ACROSS * channels // 8) + u]
+                    for u in range(row):
+                        picture[at + np.uint64(u)] = eights[v * row + u]
+                    at += np.uint64(stride)
 
     return draw
 
