@@ -1,20 +1,23 @@
-"""The renderer's blocks of pixels: a lens cut into them, and what a camera's pose says of a whole block at once.
-
-Numba keeps compiled code by the file of the function that was called: after a change here, touch render.py too.
-"""
+"""The renderer's blocks of pixels: a lens cut into them, and what a camera's pose says of a whole block at once."""
 
 from __future__ import annotations
+
+import zlib
+from pathlib import Path
 
 import numba
 import numpy as np
 from numba import float32 as f4
 from numpy.typing import NDArray
 
-ACROSS, DOWN = 16, 8  # pixels of a block; a whole number of SIMD registers across, of 64-bit words in a row of it
+ACROSS, DOWN = 16, 12  # pixels of a block; a whole number of SIMD registers across, of 64-bit words in a row of it
 PIECE = ACROSS * DOWN  # a constant, so that the compiler sees that buffers of so many pixels do not overlap
 STEEPEST = -0.003  # a ray's least downward slope for the floor: 40 m away at 0.12 m height
 LANES = 32  # blocks that are surveyed at once
 SIGHT = 5.0  # m, boxes further away are not drawn
+# What the renderer is compiled from besides its own file, which is all that Numba's cache looks at.
+PARTS = ("blocks.py", "ground.py", "look.py", "textures.py")
+SOURCES = zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in PARTS))
 
 # Rows of a lens's table of blocks, each LANES wide; corners are four x, four y and four z.
 AXIS_X, AXIS_Y, AXIS_Z, COSINE, SINE, WIDEST, CORNERS, LENS_ROWS = 0, 1, 2, 3, 4, 5, 6, 18

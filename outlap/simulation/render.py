@@ -94,7 +94,7 @@ def _grey(value, scale, curve, noise):
     return np.uint8(min(max(value + f4(0.5), f4(0)), white))
 
 
-def _kernel(channels: int, parallel: bool) -> Any:
+def _kernel(channels: int, parallel: bool, sources: int) -> Any:
     """The renderer for a number of channels, which the compiler must know to unroll over them."""
 
     @numba.njit(fastmath=True, error_model="numpy", parallel=parallel, boundscheck=False, cache=True)
@@ -102,8 +102,8 @@ def _kernel(channels: int, parallel: bool) -> Any:
         table, lens, rotation, eye, track, map_lines, map_along, map_start, frame, lap, road_width,
         looks, colours, boxes, box_colours, tile, noise, noise_start, out,
     ):  # fmt: skip
-        # Naming `parallel` keeps the variants apart in the compiler's cache, which knows them by what they name.
-        n = len(rotation) if parallel else rotation.shape[0]
+        # Naming them keeps the variants and versions apart in the compiler's cache, which knows them by what they name.
+        n = len(rotation) if parallel and sources else rotation.shape[0]
         P = PIECE  # noqa: N806  as short as the indices that it stands in
         zero, half, one, white = f4(0), f4(0.5), f4(1), f4(255)
         tiny = f4(1e-4)
@@ -397,4 +397,4 @@ def _kernel(channels: int, parallel: bool) -> Any:
 
 
 # Compiled when first called, then kept on disk.
-_KERNELS = {(channels, parallel): _kernel(channels, parallel) for channels in (1, 3) for parallel in (True, False)}
+_KERNELS = {(c, parallel): _kernel(c, parallel, blocks.SOURCES) for c in (1, 3) for parallel in (True, False)}
