@@ -129,8 +129,8 @@ class Fleet:
         located = self.tracks.locate(np.repeat(self.track, 4), places.reshape(-1, 2), np.repeat(self.located.s, 4))
         return np.minimum(located.left, located.right).reshape(-1, 4)
 
-    def pictures(self, renderer: Renderer, mounts: Mounts, looks: Looks) -> NDArray[np.uint8]:
-        """What the cameras see now, (n, H, W, channels) uint8."""
+    def pictures(self, renderer: Renderer, mounts: Mounts, looks: Looks, lens: Rows | None = None) -> NDArray[np.uint8]:
+        """What the cameras see now, (n, H, W, channels) uint8; ``lens`` (n,) as in :meth:`Renderer.draw`."""
         x, y, yaw = self.state[:, dynamics.X], self.state[:, dynamics.Y], self.state[:, dynamics.YAW]
         cosine, sine = np.cos(yaw), np.sin(yaw)
         eye = np.stack(
@@ -139,7 +139,7 @@ class Fleet:
         turn = np.zeros((self.n, 3, 3))
         turn[:, 0, 0], turn[:, 0, 1], turn[:, 1, 0], turn[:, 1, 1], turn[:, 2, 2] = cosine, -sine, sine, cosine, 1
         rotation = turn @ mount_rotations(mounts)
-        return renderer.draw(self.track, eye, rotation, looks)
+        return renderer.draw(self.track, eye, rotation, looks, lens)
 
     def _locate(self, rows: Rows) -> None:
         """Find cars anew that were put somewhere, searching their whole lap."""

@@ -31,10 +31,10 @@ NEVER = np.uint32(0xFFFFFFFF)
 
 
 class Renderer:
-    """Draws pictures of one lens for any number of cars.
+    """Draws what any number of cars see through a lens, or each through one of several.
 
     Args:
-        rays: (H, W, 3) unit rays of the lens in the optical frame.
+        rays: (H, W, 3) unit rays of the lens in the optical frame, or (L, H, W, 3) those of L lenses.
         maps: ground maps of the tracks.
         channels: 3 for rgb8, 1 for mono8.
         seed: of the pixels' noise.
@@ -44,19 +44,26 @@ class Renderer:
     def __init__(
         self, rays: NDArray[np.float64], maps: GroundMaps, channels: int, seed: int = 0, parallel: bool = True
     ) -> None:
-        self.height, self.width = rays.shape[:2]
+        lenses = rays.reshape(-1, *rays.shape[-3:])
+        self.lenses, self.height, self.width = lenses.shape[:3]
         self.channels = channels
         self.maps = maps
         self._kernel = _KERNELS[channels, parallel]
-        self._table, self._blocks = blocks.ray_table(rays)
+        tables = [blocks.ray_table(lens) for lens in lenses]
+        self._table, self._blocks = (np.stack(parts) for parts in zip(*tables, strict=True))
         # Both distances of a texel side by side, so that one load brings them.
         self._lines = np.stack([maps.edge, maps.centre], axis=1).view(np.int64).ravel()
         self._tiles = tiles(0)
         self._rng = np.random.default_rng(seed)
-        self._noise = self._rng.normal(size=NOISE_TABLE + self._table.shape[0] * PIECE).astype(np.float32)
+        self._noise = self._rng.normal(size=NOISE_TABLE + self._table.shape[1] * PIECE).astype(np.float32)
 
     def draw(
-        self, track: NDArray[np.int64], eye: NDArray[np.float64], rotation: NDArray[np.float64], looks: Looks
+        self,
+        track: NDArray[np.int64],
+        eye: NDArray[np.float64],
+        rotation: NDArray[np.float64],
+        looks: Looks,
+        lens: NDArray[np.int64] | None = None,
     ) -> NDArray[np.uint8]:
         """Pictures of n cameras.
 
@@ -65,19 +72,27 @@ class Renderer:
             eye: (n, 3) m, where each camera stands in the world.
             rotation: (n, 3, 3), turns vectors of the optical frame into the world's.
             looks: what the n worlds are made of.
+            lens: (n,) through which of the lenses each camera sees; the first without it.
 
         Returns:
             (n, H, W, channels) uint8.
+
+        Raises:
+            IndexError: there are fewer lenses.
         """
         n = len(track)
+        through = np.zeros(n, np.int64) if lens is None else np.ascontiguousarray(lens, dtype=np.int64)
+        # The kernel does not check: an index beyond the lenses would read other memory.
+        if n and not (through.min() >= 0 and through.max() < self.lenses):
+            raise IndexError(f"lens index beyond 0..{self.lenses - 1}")
         colours, boxes = looks.colours, looks.box_colours
         if self.channels == 1:
             colours, boxes = (colours @ LUMA)[..., None], (boxes @ LUMA)[..., None]
         rows, columns = -(-self.height // DOWN), -(-self.width // ACROSS)
         out = np.empty((n, rows * DOWN, columns * ACROSS * self.channels), dtype=np.uint8)
         self._kernel(
-            self._table, self._blocks, rotation.astype(np.float32), eye.astype(np.float32), track.astype(np.int64),
-            self._lines, self.maps.along, self.maps.start, self.maps.frame, self.maps.lap, self.maps.width,
+            self._table, self._blocks, through, rotation.astype(np.float32), eye.astype(np.float32),
+            track.astype(np.int64), self._lines, self.maps.along, self.maps.start, self.maps.frame, self.maps.lap, self.maps.width,
             looks.scalars, colours, looks.boxes, boxes, self._tiles, self._noise,
             self._rng.integers(0, NOISE_TABLE, n), out.view(np.int64),
         )  # fmt: skip
@@ -99,7 +114,7 @@ def _kernel(channels: int, parallel: bool, sources: int) -> Any:
 
     @numba.njit(fastmath=True, error_model="numpy", parallel=parallel, boundscheck=False, cache=True)
     def draw(
-        table, lens, rotation, eye, track, map_lines, map_along, map_start, frame, lap, road_width,
+        tables, lenses, through, rotation, eye, track, map_lines, map_along, map_start, frame, lap, road_width,
         looks, colours, boxes, box_colours, tile, noise, noise_start, out,
     ):  # fmt: skip
         # Naming them keeps the variants and versions apart in the compiler's cache, which knows them by what they name.
@@ -122,6 +137,7 @@ def _kernel(channels: int, parallel: bool, sources: int) -> Any:
             r00, r01, r02, r10, r11, r12 = r[0, 0], r[0, 1], r[0, 2], r[1, 0], r[1, 1], r[1, 2]
             r20, r21, r22 = r[2, 0], r[2, 1], r[2, 2]
             ex, ey, ez, per_ez = eye[c, 0], eye[c, 1], eye[c, 2], one / eye[c, 2]
+            table, lens = tables[through[c]], lenses[through[c]]
             k = track[c]
             corner_x, corner_y, per_m = frame[k, 0], frame[k, 1], frame[k, 2]
             last_column, last_row = frame[k, 3], frame[k, 4]

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from slow_renderer import Pose, bare, slow_picture
 
+from outlap.camera.model import mount_rotation, rays
 from outlap.camera.view import View
+from outlap.simulation.ground import GroundMaps
 from outlap.simulation.look import BOXES, CENTRE, FLOOR, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
+from outlap.simulation.render import Renderer
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Lens
 
@@ -220,6 +223,24 @@ def test_a_picture_does_not_depend_on_the_others_of_its_batch(course: TrackSet, 
     for i, pose in enumerate(poses):
         one = Looks(looks.scalars[[i]], looks.colours[[i]], looks.boxes[[i]], looks.box_colours[[i]])
         np.testing.assert_array_equal(shoot(PINHOLE, [pose], one)[0], together[i])
+
+
+def test_each_camera_sees_through_its_own_lens(course: TrackSet, shoot: Callable, plain: Plain) -> None:
+    wide, narrow = (View(width=64, height=40, horizontal_fov=fov).lens for fov in (2.0, 1.4))
+    maps, poses = GroundMaps.of(course.tracks), [on_lap(course, s) for s in (1.0, 2.0, 3.0)]
+    looks = bare(plain(3))
+    both = Renderer(np.stack([rays(wide), rays(narrow)]), maps, 3, parallel=False)
+    eyes = np.array([[pose.x, pose.y, pose.height] for pose in poses])
+    turns = np.stack([mount_rotation(pose.pitch, pose.roll, pose.yaw) for pose in poses])
+    track = np.zeros(3, dtype=np.int64)
+    pictures = both.draw(track, eyes, turns, looks, np.array([1, 0, 1]))
+    alone = [shoot(lens, poses, looks) for lens in (wide, narrow)]
+    for i, lens in enumerate([1, 0, 1]):
+        np.testing.assert_array_equal(pictures[i], alone[lens][i])
+        assert (alone[0][i] != alone[1][i]).any()
+    np.testing.assert_array_equal(both.draw(track, eyes, turns, looks), alone[0])
+    with pytest.raises(IndexError, match=r"beyond 0\.\.1"):
+        both.draw(track, eyes, turns, looks, np.array([0, 2, 0]))
 
 
 def test_noise_is_as_strong_as_asked_for_and_new_in_every_picture(
