@@ -92,8 +92,8 @@ class Renderer:
         out = np.empty((n, rows * DOWN, columns * ACROSS * self.channels), dtype=np.uint8)
         self._kernel(
             self._table, self._blocks, through, rotation.astype(np.float32), eye.astype(np.float32),
-            track.astype(np.int64), self._lines, self.maps.along, self.maps.start, self.maps.frame, self.maps.lap, self.maps.width,
-            looks.scalars, colours, looks.boxes, boxes, self._tiles, self._noise,
+            track.astype(np.int64), self._lines, self.maps.along, self.maps.start, self.maps.frame, self.maps.lap,
+            self.maps.width, looks.scalars, colours, looks.boxes, boxes, self._tiles, self._noise,
             self._rng.integers(0, NOISE_TABLE, n), out.view(np.int64),
         )  # fmt: skip
         whole = out.reshape(n, rows * DOWN, columns * ACROSS, self.channels)
