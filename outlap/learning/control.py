@@ -6,7 +6,7 @@ import threading
 from enum import Enum, auto
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """A run ended because it was asked to; what it had learned is saved and the run can be resumed."""
 
 
@@ -15,7 +15,7 @@ class Request(Enum):
 
     GO = auto()  # make the next iteration
     SAVE = auto()  # write a checkpoint, then ask again
-    STOP = auto()  # write a checkpoint and raise Stopped
+    STOP = auto()  # write a checkpoint and raise StoppedError
 
 
 class Control:
