@@ -39,6 +39,7 @@ def evaluate(
     from outlap.learning.evaluate import summarise
     from outlap.policy.file import load_policy
     from outlap.racing.preflight import check_file
+    from outlap.simulation.randomization import load_randomization
     from outlap.track.formats import load_track
     from outlap.vehicle.car import load_car
 
@@ -46,6 +47,7 @@ def evaluate(
         raise OutlapError(f"--look {look!r}: choose plain or random.")
     if json is not None:
         check_file(json)  # now, not after all laps
+    varied = load_randomization("full" if look == "random" else "off")
     described = load_car(car)
     loaded = load_policy(policy, car=described)
     tracks = [load_track(name) for name in track]
@@ -55,9 +57,7 @@ def evaluate(
     total = trials * len(tracks)
     with bars(console) as display:
         bar = display.add_task("laps", total=total, note="")
-        found = drive(
-            loaded, tracks, described, trials, seed, look == "random", lambda done: display.update(bar, completed=done)
-        )
+        found = drive(loaded, tracks, described, trials, seed, varied, lambda done: display.update(bar, completed=done))
         display.update(bar, completed=total)
     result = summarise(found, loaded, seed, look)
     table = Table("track", "clean", "completed", "mean lap", "off track")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from outlap.camera.view import View
 from outlap.errors import OutlapError
@@ -16,7 +16,13 @@ from outlap.learning.task import TaskConfig
 from outlap.learning.teacher import TeacherConfig
 from outlap.policy.contract import Observation
 from outlap.simulation.fleet import TICK
+from outlap.simulation.randomization import Randomization, load_randomization
 from outlap.vehicle.car import Car
+
+
+def _read(given: object) -> object:
+    """The file that a name or path stands for; a whole mapping as it is."""
+    return load_randomization(given) if isinstance(given, str) else given
 
 
 class TrainingConfig(Model):
@@ -24,6 +30,7 @@ class TrainingConfig(Model):
 
     recipe: Literal["distill"]
     tracks: Annotated[int, Field(ge=1, le=4096)]
+    randomization: Annotated[Randomization, BeforeValidator(_read)]
     task: TaskConfig
     teacher: TeacherConfig
     student: StudentConfig

@@ -11,6 +11,7 @@ from outlap.learning.eyes import Eyes
 from outlap.learning.task import DrivingTask, TaskConfig
 from outlap.policy.runtime import BatchDriver, Policy
 from outlap.simulation.fleet import TICK
+from outlap.simulation.randomization import OFF, Randomization
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -51,7 +52,7 @@ def evaluate(
     car: Car,
     trials: int,
     seed: int,
-    randomise: bool = False,
+    randomization: Randomization = OFF,
     report: Callable[[int], None] | None = None,
 ) -> list[Trial]:
     """Drive ``trials`` laps on each of ``tracks``, all from a standing start at a random place.
@@ -62,8 +63,8 @@ def evaluate(
         car: the car.
         trials: laps a track.
         seed: of starts, looks and cars.
-        randomise: draw looks, camera mounts and the cars' dynamics as in training; otherwise the look is plain, the
-            cars drive as on file, and their cameras show the canonical view exactly. Commands take effect 1 or 2 ticks
+        randomization: of looks, cameras and cars; without it the look is plain, the cars drive as on file, and their
+            cameras show the canonical view exactly. Commands take effect 1 or 2 ticks
             late in either case, as on a live graph.
         report: called with the number of laps finished so far.
     """
@@ -73,7 +74,7 @@ def evaluate(
     for begin in range(0, len(jobs), BATCH):
         part = np.array([index for index, _ in jobs[begin : begin + BATCH]])
         tell = (lambda done, before=begin: report(before + done)) if report else None
-        found += _drive(policy, all_tracks, part, car, [seed, begin], randomise, tell)
+        found += _drive(policy, all_tracks, part, car, [seed, begin], randomization, tell)
     return found
 
 
@@ -98,20 +99,20 @@ def _drive(
     index: np.ndarray,
     car: Car,
     seed: list[int],
-    randomise: bool,
+    randomization: Randomization,
     report: Callable[[int], None] | None,
 ) -> list[Trial]:
     """One lap of each car, on the tracks ``index`` (n,)."""
     contract, n = policy.contract, len(index)
     rng = np.random.default_rng(seed)
-    task = DrivingTask(tracks, car, n, _task_config(policy), int(rng.integers(1 << 31)), randomise)
+    task = DrivingTask(tracks, car, n, _task_config(policy), int(rng.integers(1 << 31)), randomization)
     fleet = task.fleet
     rows = np.arange(n)
     length = tracks.length[index]
     start = rng.random(n) * length
     fleet.place(rows, index, start)
     fleet.delay[:] = rng.integers(1, max(task.config.ticks - 1, 2), n)  # what a live graph needs, 1 or 2 ticks
-    eyes = Eyes(fleet, contract.observation.view, int(rng.integers(1 << 31)), randomise)
+    eyes = Eyes(fleet, contract.observation.view, int(rng.integers(1 << 31)), randomization)
     driver = BatchDriver(policy, n)
     progress, lap_time = np.zeros(n), np.full(n, np.nan)
     off_track, distance = np.zeros(n, dtype=int), np.zeros(n)

@@ -10,14 +10,10 @@ from outlap.camera.view import View
 from outlap.simulation.fleet import Fleet, Mounts, box_places, road_bounds
 from outlap.simulation.ground import GroundMaps
 from outlap.simulation.look import Looks
+from outlap.simulation.randomization import Randomization
 from outlap.simulation.render import Renderer
 
 Rows = NDArray[np.int64]
-
-# How far a calibrated car's canonical view may still be off, and where on the car its camera may sit.
-MOUNT_X = 0.04  # m, to either side of the car file's
-HEIGHT_SPREAD = 0.1  # part of the height, to either side
-PITCH_SPREAD, ROLL_SPREAD, YAW_SPREAD = 0.03, 0.02, 0.02  # rad, deviations
 
 
 class Eyes:
@@ -27,13 +23,13 @@ class Eyes:
         fleet: the cars.
         view: the canonical view.
         seed: of every draw.
-        randomise: draw looks and mounts; otherwise every car sees the plain look through a perfect mount.
+        randomization: what is drawn anew for each car; nothing leaves the plain look through a perfect mount.
     """
 
-    def __init__(self, fleet: Fleet, view: View, seed: int, randomise: bool = True) -> None:
+    def __init__(self, fleet: Fleet, view: View, seed: int, randomization: Randomization) -> None:
         self.fleet = fleet
         self.view = view
-        self.randomise = randomise
+        self.randomization = randomization
         self._rng = np.random.default_rng(seed)
         self._low, self._high = road_bounds(fleet.tracks)
         self._renderer = Renderer(rays(view.lens), GroundMaps.of(fleet.tracks.tracks), channels=1, seed=seed)
@@ -44,22 +40,24 @@ class Eyes:
     def reset(self, rows: Rows) -> None:
         """New looks and mounts for the cars of ``rows``."""
         track = self.fleet.track[rows]
-        if not self.randomise:
+        if self.randomization.look is None:
             for name, values in (
                 ("room_west", self._low[track, 0] - 1.5), ("room_east", self._high[track, 0] + 1.5),
                 ("room_south", self._low[track, 1] - 1.5), ("room_north", self._high[track, 1] + 1.5),
             ):  # fmt: skip
                 self._looks.scalars[name][rows] = values
-            return
-        rng, k = self._rng, len(rows)
-        places = box_places(self.fleet.tracks, track, self.fleet.located.s[rows], rng)
-        self._looks.randomise(rows, self._low[track], self._high[track], places, rng)
-        mounts, view = self._mounts, self.view
-        mounts.x[rows] = self.fleet.car.camera.x + rng.uniform(-MOUNT_X, MOUNT_X, k)
-        mounts.height[rows] = view.camera_height * rng.uniform(1 - HEIGHT_SPREAD, 1 + HEIGHT_SPREAD, k)
-        mounts.pitch[rows] = view.pitch + rng.normal(0, PITCH_SPREAD, k)
-        mounts.roll[rows] = rng.normal(0, ROLL_SPREAD, k)
-        mounts.yaw[rows] = rng.normal(0, YAW_SPREAD, k)
+        else:
+            places = box_places(self.fleet.tracks, track, self.fleet.located.s[rows], self._rng)
+            self._looks.randomise(rows, self._low[track], self._high[track], places, self._rng)
+        camera, mounts, view = self.randomization.camera, self._mounts, self.view
+        if camera is not None:
+            for given, values, base, unit in (
+                (camera.x, mounts.x, self.fleet.car.camera.x, 1), (camera.height, mounts.height, 0, view.camera_height),
+                (camera.pitch, mounts.pitch, view.pitch, 1), (camera.roll, mounts.roll, 0, 1),
+                (camera.yaw, mounts.yaw, 0, 1),
+            ):  # fmt: skip
+                if given is not None:
+                    values[rows] = base + unit * given.draw(self._rng, len(rows))
 
     def look(self) -> NDArray[np.uint8]:
         """What every car sees now, (n, H, W) mono8."""

@@ -18,7 +18,7 @@ from outlap.errors import OutlapError
 from outlap.files import write_atomic
 from outlap.learning.config import TrainingConfig
 from outlap.learning.distill import Distiller
-from outlap.learning.eyes import HEIGHT_SPREAD, Eyes
+from outlap.learning.eyes import Eyes
 from outlap.learning.student import Student, export
 from outlap.learning.task import DrivingTask
 from outlap.learning.teacher import train_teacher
@@ -68,14 +68,14 @@ def train(
     streams = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(6)]
     tracks = _generate(config.tracks, streams[0], tell)
 
-    task = DrivingTask(tracks, car, config.teacher.cars, config.task, streams[1])
+    task = DrivingTask(tracks, car, config.teacher.cars, config.task, streams[1], config.randomization)
     total = config.teacher.iterations
     teacher = train_teacher(
         task, config.teacher, lambda done, measures: tell(Progress("teacher", done + 1, total, measures))
     )
 
-    task = DrivingTask(tracks, car, config.distill.cars, config.task, streams[2])
-    eyes = Eyes(task.fleet, config.view, streams[3])
+    task = DrivingTask(tracks, car, config.distill.cars, config.task, streams[2], config.randomization)
+    eyes = Eyes(task.fleet, config.view, streams[3], config.randomization)
     student = Student(config.student, config.observation)
     distiller = Distiller(task, eyes, teacher, student, config.observation, config.distill, streams[4])
     steps = config.distill.steps + config.distill.final_batches // config.distill.batches
@@ -108,7 +108,7 @@ def train(
 
 def contract(config: TrainingConfig, car: Car, seed: int) -> Contract:
     """What the policy file promises and demands."""
-    height = config.view.camera_height
+    height, spread = config.view.camera_height, config.randomization.height_spread
     return Contract(
         observation=config.observation,
         action=config.task.action,
@@ -118,7 +118,7 @@ def contract(config: TrainingConfig, car: Car, seed: int) -> Contract:
             max_speed=config.task.speed_limit,
             latency=(0.0, (config.task.ticks - 1) * TICK + TRANSPORT),
             # The warp corrects the ground for another height; beyond these it shows too little of it.
-            camera_height=(height * (0.7 - HEIGHT_SPREAD), min(height * (1.7 + HEIGHT_SPREAD), 1.0)),
+            camera_height=(height * (0.7 - spread), min(height * (1.7 + spread), 1.0)),
         ),
         car=car.name,
         recipe=config.recipe,

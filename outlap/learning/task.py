@@ -11,6 +11,7 @@ from pydantic import Field
 from outlap.files import Model
 from outlap.policy.contract import Action
 from outlap.simulation.fleet import TICK, Fleet
+from outlap.simulation.randomization import CarRanges, Randomization
 from outlap.track.geometry import TrackSet
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
@@ -59,12 +60,12 @@ class DrivingTask:
     """
 
     def __init__(
-        self, tracks: TrackSet, car: Car, n: int, config: TaskConfig, seed: int, randomise: bool = True
+        self, tracks: TrackSet, car: Car, n: int, config: TaskConfig, seed: int, randomization: Randomization
     ) -> None:
         self.config = config
         self.fleet = Fleet(tracks, car, n)
         self.rng = np.random.default_rng(seed)
-        self.randomise = randomise
+        self.randomization = randomization
         self.age = np.zeros(n, dtype=np.int64)
         self.last = np.zeros((n, 2))
         self.episode_steps = round(config.episode_s * config.rate_hz)
@@ -83,23 +84,27 @@ class DrivingTask:
         offset = np.sum((middle - centre) * np.stack([-np.sin(heading), np.cos(heading)], axis=1), axis=1)
         offset += rng.uniform(-1, 1, k) * np.maximum(half - 0.12, 0)
         speed = np.where(rng.random(k) < 0.2, 0, rng.uniform(0, self.config.speed_limit, k))
-        if self.randomise:
-            self._randomise_dynamics(rows)
+        if self.randomization.car is not None:
+            self._randomise_dynamics(rows, self.randomization.car)
         fleet.place(rows, track, s, offset, rng.normal(0, 0.2, k), speed)
         self.age[rows] = 0
         self.last[rows] = np.stack([np.zeros(k), self.to_action(0 * speed, speed)[:, 1]], axis=1)
 
-    def _randomise_dynamics(self, rows: Rows) -> None:
+    def _randomise_dynamics(self, rows: Rows, given: CarRanges) -> None:
         k, rng = len(rows), self.rng
         p = np.tile(self._nominal, (k, 1))
-        for column, least, most in (
-            (dynamics.FRICTION, 0.7, 1.2), (dynamics.STIFFNESS, 0.7, 1.3), (dynamics.MASS, 0.9, 1.15),
-            (dynamics.STEERING_LAG, 0.6, 1.8), (dynamics.STEERING_RATE, 0.7, 1.2), (dynamics.DRIVE_LAG, 0.6, 2.0),
-            (dynamics.ACCELERATION, 0.7, 1.2), (dynamics.DECELERATION, 0.7, 1.2), (dynamics.WHEEL_RADIUS, 0.95, 1.05),
+        for column, factor in (
+            (dynamics.FRICTION, given.friction), (dynamics.STIFFNESS, given.cornering_stiffness),
+            (dynamics.MASS, given.mass), (dynamics.STEERING_LAG, given.servo_lag),
+            (dynamics.STEERING_RATE, given.servo_rate), (dynamics.DRIVE_LAG, given.motor_lag),
+            (dynamics.ACCELERATION, given.acceleration), (dynamics.DECELERATION, given.deceleration),
+            (dynamics.WHEEL_RADIUS, given.wheel_radius),
         ):  # fmt: skip
-            p[:, column] *= rng.uniform(least, most, k)
+            if factor is not None:
+                p[:, column] *= factor.draw(rng, k)
         self.fleet.parameter[rows] = p
-        self.fleet.delay[rows] = rng.integers(0, self.config.ticks, k)
+        if given.action_delay is not None:
+            self.fleet.delay[rows] = given.action_delay.draw(rng, k) / TICK
 
     def to_command(self, action: Floats) -> tuple[Floats, Floats]:
         """Curvature (1/m) and speed (m/s) of actions (n, 2)."""

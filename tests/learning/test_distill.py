@@ -38,11 +38,13 @@ def config(tiny: Callable[..., dict[str, Any]]) -> TrainingConfig:
 def distiller(ring: Track, car: Car, config: TrainingConfig) -> Distiller:
     """Three cars on the ring whose student drives from the first step, and an ignorant teacher."""
     torch.manual_seed(4)
-    task = DrivingTask(TrackSet([ring]), car, CARS, config.task, 1)
+    task = DrivingTask(TrackSet([ring]), car, CARS, config.task, 1, config.randomization)
     student = Student(config.student, config.observation)
     teacher = Teacher(torch.nn.Linear(TEACHER_INPUTS, 2))
     schedule = config.distill.model_copy(update={"teacher_steps": 0, "look_steps": 1e9})
-    made = Distiller(task, Eyes(task.fleet, config.view, 2), teacher, student, config.observation, schedule, 5)
+    made = Distiller(
+        task, Eyes(task.fleet, config.view, 2, config.randomization), teacher, student, config.observation, schedule, 5
+    )
     made._handover[:] = 0
     return made
 

@@ -9,6 +9,7 @@ import pytest
 
 from outlap.learning.evaluate import evaluate, summarise
 from outlap.policy.file import load_policy
+from outlap.simulation.randomization import load_randomization
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
@@ -56,6 +57,6 @@ def test_standing_still_is_not_completed(constant_policy: Constant, ring: Track,
 
 def test_every_kind_of_car_and_look_can_be_drawn(constant_policy: Constant, ring: Track, car: Car) -> None:
     policy = load_policy(constant_policy(1 / 1.2, 1.0), car=car)
-    varied = evaluate(policy, [ring], car, 4, 1, randomise=True)
+    varied = evaluate(policy, [ring], car, 4, 1, load_randomization("full"))
     assert len({trial.lap_time_s for trial in varied}) > 1  # other wheels, other laps
-    assert evaluate(policy, [ring], car, 4, 1, randomise=True) == varied
+    assert evaluate(policy, [ring], car, 4, 1, load_randomization("full")) == varied

@@ -16,6 +16,7 @@ from outlap.learning.student import Student
 from outlap.learning.task import TEACHER_INPUTS, DrivingTask, TaskConfig
 from outlap.learning.teacher import Teacher, TeacherEnv
 from outlap.simulation.look import WALL_DARK, WALL_LIGHT
+from outlap.simulation.randomization import OFF
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
@@ -32,7 +33,7 @@ def config(tiny: Callable[..., dict[str, Any]]) -> TrainingConfig:
 
 def make(ring: Track, car: Car, config: TaskConfig, n: int = 4, **changes: Any) -> DrivingTask:
     """Cars on the ring, all alike, one metre apart on the centre line and rolling at 1 m/s."""
-    task = DrivingTask(TrackSet([ring]), car, n, config.model_copy(update=changes), 1, randomise=False)
+    task = DrivingTask(TrackSet([ring]), car, n, config.model_copy(update=changes), 1, OFF)
     task.fleet.place(np.arange(n), 0, np.arange(n), speed=1.0)
     task.age[:] = 0
     task.last[:] = STILL
@@ -122,7 +123,7 @@ def test_an_episode_whose_time_is_up_is_no_crash(ring: Track, car: Car, config: 
 
 def test_a_reset_puts_cars_on_the_road_and_leaves_the_others(car: Car, config: TrainingConfig) -> None:
     tracks = TrackSet([load_track("hairpins"), load_track("grand").reversed()])
-    task = DrivingTask(tracks, car, 300, config.task, 2)
+    task = DrivingTask(tracks, car, 300, config.task, 2, config.randomization)
     assert len(np.unique(task.age)) > 50  # they shall not all end at once
     fleet, before = task.fleet, task.fleet.state.copy()
     rows = np.arange(0, 300, 2)
@@ -136,14 +137,16 @@ def test_a_reset_puts_cars_on_the_road_and_leaves_the_others(car: Car, config: T
     assert 0.1 < (speed == 0).mean() < 0.35
     assert speed.max() <= config.task.speed_limit
     assert np.ptp(fleet.parameter[:, dynamics.FRICTION]) > 0.3
-    again = DrivingTask(tracks, car, 300, config.task, 2)
+    again = DrivingTask(tracks, car, 300, config.task, 2, config.randomization)
     again.reset(rows)
     np.testing.assert_array_equal(again.fleet.state, fleet.state)
     np.testing.assert_array_equal(again.fleet.parameter, fleet.parameter)
 
 
 def test_what_the_teacher_knows_is_finite_and_as_wide_as_promised(car: Car, config: TrainingConfig) -> None:
-    task = DrivingTask(TrackSet([load_track("narrows"), load_track("coil")]), car, 50, config.task, 3)
+    task = DrivingTask(
+        TrackSet([load_track("narrows"), load_track("coil")]), car, 50, config.task, 3, config.randomization
+    )
     rng = np.random.default_rng(0)
     for _ in range(60):  # also far off the road: nobody is reset
         observation = task.teacher_observation()
@@ -169,10 +172,10 @@ def test_the_environment_starts_ended_episodes_anew(ring: Track, car: Car, confi
 def test_in_a_mirror_all_is_the_same_with_left_and_right_changed(car: Car, config: TrainingConfig) -> None:
     track, flip = load_track("hairpins"), np.array([1.0, -1.0])
     mirror = Track("mirror", track.center * flip, track.right * flip, track.left * flip)
-    task = DrivingTask(TrackSet([track, mirror]), car, 2, config.task, 0, randomise=False)
+    task = DrivingTask(TrackSet([track, mirror]), car, 2, config.task, 0, OFF)
     task.fleet.place([0, 1], [0, 1], 4.0, [0.1, -0.1], [0.2, -0.2], 0.8)
     task.last[:] = STILL
-    eyes = Eyes(task.fleet, config.view, 0, randomise=False)
+    eyes = Eyes(task.fleet, config.view, 0, OFF)
     for name in ("floor_grain", "road_grain", "noise"):  # which no mirror turns round
         eyes._looks.scalars[name] = 0
     eyes._looks.colours[:, WALL_DARK] = eyes._looks.colours[:, WALL_LIGHT]
