@@ -1,4 +1,8 @@
-"""policy: shows each canonical view to the policy and publishes its command under the image's stamp."""
+"""policy: shows each canonical view to the policy and publishes its command under the image's stamp.
+
+With the parameter ``watch`` it also takes each better policy that a training run puts in the file's place, between two
+images, and waits for the first. A real car is started without: what it drives with does not change under way.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +15,17 @@ from sensor_msgs.msg import Image
 from outlap.camera.view import View
 from outlap.errors import OutlapError
 from outlap.files import Model
-from outlap.policy.file import load_policy
-from outlap.policy.runtime import Driver
+from outlap.policy.runtime import Driver, Policy
+from outlap.policy.watch import PolicyWatch, load_live_policy
 from outlap.safety.gate import EARLY_BY, FRAME, STALE_AFTER
 from outlap.timing import Rate
 from outlap.vehicle.car import load_car
 
 from .messages import LATEST, STREAM, to_pixels, to_seconds
-from .program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 LASTING = 3  # images in a row that were not acted on
+POLL = 0.25  # s between two looks at a watched policy file
 
 
 class Parameters(Model):
@@ -28,6 +33,7 @@ class Parameters(Model):
 
     policy: str
     car: str
+    watch: bool
 
 
 class PolicyNode(LifecycleProgram):
@@ -35,18 +41,17 @@ class PolicyNode(LifecycleProgram):
 
     def __init__(self) -> None:
         super().__init__("policy")
+        self._watch: PolicyWatch | None = None
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
-        policy = load_policy(Path(parameters.policy), car=load_car(parameters.car))
-        view = policy.contract.observation.view
-        if view != View():
-            raise OutlapError(
-                f"{parameters.policy}: the policy was trained for another canonical view: train it again."
-            )
+        path, car = Path(parameters.policy), load_car(parameters.car)
+        view = View()
         self._shape = (view.height, view.width)
-        self._digest = policy.digest
-        self._driver = Driver(policy)
+        self._driver = None if parameters.watch else Driver(load_live_policy(path, car))
+        if parameters.watch:
+            self._watch = PolicyWatch(path, car)
+        self._file_problem, self._exchanges = "", 0
         self._steady = steady_clock()
         self._rate = Rate()
         self._problem, self._refused = "", 0
@@ -54,6 +59,37 @@ class PolicyNode(LifecycleProgram):
         self._commands = self.create_lifecycle_publisher(TwistStamped, "/cmd_vel", LATEST)
         self.create_subscription(Image, "/camera/image", self._image, STREAM)
         self._diagnostics = Diagnostics(self, self._status)
+        if parameters.watch:
+            self.get_logger().info(f"taking each policy that appears as {path}")
+            self.create_timer(POLL, self._look, clock=self._steady)
+
+    def close(self) -> None:
+        """End the thread that reads policy files."""
+        if self._watch is not None:
+            self._watch.close()
+
+    def _look(self) -> None:
+        """Take what has appeared in the policy file's place; what is refused changes nothing."""
+        assert self._watch is not None
+        try:
+            policy = self._watch.poll(self._driver.policy if self._driver else None)
+        except OutlapError as error:
+            if str(error) != self._file_problem:
+                self._file_problem = str(error)
+                self.get_logger().warning(f"{error} {'The earlier policy drives on.' if self._driver else ''}".rstrip())
+            return
+        if policy is not None:
+            self._take(policy)
+
+    def _take(self, policy: Policy) -> None:
+        """Drive with ``policy`` from the next image on."""
+        if self._driver is None:
+            self._driver = Driver(policy)
+        else:
+            self._driver.exchange(policy)
+        self._file_problem, self._exchanges = "", self._exchanges + 1
+        self.get_logger().info(f"driving with policy {policy.digest[:8]}")
+        self._diagnostics.publish()
 
     def _image(self, message: Image) -> None:
         stamp = to_seconds(message.header.stamp)
@@ -72,6 +108,8 @@ class PolicyNode(LifecycleProgram):
             pixels = to_pixels(message)
         except ValueError as error:
             self._report(f"an image on /camera/image is malformed: {error}")
+            return
+        if self._driver is None:
             return
         begin = seconds(self._steady)
         command = self._driver.act(stamp, pixels)
@@ -95,7 +133,12 @@ class PolicyNode(LifecycleProgram):
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
         rate = self._rate.hertz(seconds(self._steady))
         problem = self._problem or ("" if rate else "no images")
-        values = {"rate_hz": rate, "inference_ms": self._inference * 1e3, "digest": self._digest}
+        digest = self._driver.policy.digest if self._driver else ""
+        values = {"rate_hz": rate, "inference_ms": self._inference * 1e3, "digest": digest}
+        if self._watch is not None:
+            values |= {"taken": self._exchanges, "refused": self._file_problem}
+        if self._driver is None:
+            return WARN, "waiting for the first policy", values
         return ERROR if problem else OK, problem or "driving", values
 
 

@@ -43,7 +43,7 @@ class Parameters(Model):
     track: str
     car: str
     policy: str
-    laps: Annotated[int, Field(ge=1)]
+    laps: Annotated[int, Field(ge=0)]  # 0: a race without end, for watching
     time_limit: Annotated[float, Field(ge=0)]  # s
     output_dir: str
     json_path: Annotated[str, Field(alias="json")]
@@ -120,9 +120,9 @@ class RefereeNode(Node):
             self.get_logger().warning(f"{verdict.reason}: the car is put back")
             self._place(verdict.put_back)
         if verdict.lap is not None:
-            lap = verdict.lap
+            lap, who = verdict.lap, "" if self._settings.laps else f" (policy {self._race.policy_digest[:8]})"
             self.get_logger().info(
-                f"lap {len(self._race.laps)}: {lap.time_s:.2f} s, {'' if lap.clean else 'not '}clean"
+                f"lap {len(self._race.laps)}: {lap.time_s:.2f} s, {'' if lap.clean else 'not '}clean{who}"
             )
         if self._race.finished:
             self._enter(Phase.OVER)
@@ -162,12 +162,12 @@ class RefereeNode(Node):
             if not missing:
                 self._enter(Phase.PLACING)
                 self._place(self._race.start_pose)
-            elif now - self._since > GIVE_UP_AFTER:
+            elif now - self._since > GIVE_UP_AFTER and self._settings.laps:
                 raise OutlapError(f"no {' and no '.join(missing)} within {GIVE_UP_AFTER:g} s: the race cannot start.")
         elif self._phase is Phase.PLACING and now - self._since > SETTLE:
             self._enter(Phase.ARMING)
         elif self._phase is Phase.ARMING and self._settings.arm:
-            if now - self._since > GIVE_UP_AFTER:
+            if now - self._since > GIVE_UP_AFTER and self._settings.laps:
                 raise OutlapError(f"the motor could not be armed within {GIVE_UP_AFTER:g} s: {self._motor_reason}.")
             self._ask_now_and_then(now)
         elif self._phase is Phase.RACING:
@@ -201,7 +201,7 @@ class RefereeNode(Node):
         self._poses.publish(message)
 
     def _tell_now_and_then(self, now: float) -> None:
-        if now - self._told > TELL_EVERY:
+        if now - self._told > TELL_EVERY and self._settings.laps:
             self._told = now
             self.get_logger().info(self._race.progress())
 

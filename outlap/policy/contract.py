@@ -144,3 +144,15 @@ class Contract(Model):
         coverage = Warp(car.camera, self.observation.view).coverage
         if coverage < MIN_COVERAGE:
             refuse(f"the car's lens covers {coverage:.0%} of its view, less than the {MIN_COVERAGE:.0%} that it needs")
+
+    def check_exchange(self, other: Contract, where: str = "the policy") -> None:
+        """See that ``other`` may take this one's place in a driving car, which keeps its memory.
+
+        Raises:
+            OutlapError: they differ in what a car must know before it is armed; the message says where.
+        """
+        for name in ("observation", "action", "rate_hz", "envelope", "car"):
+            if getattr(self, name) != getattr(other, name):
+                raise OutlapError(
+                    f"{where} cannot take over while driving: its {name} is not that of the policy that drives."
+                )

@@ -130,6 +130,15 @@ class Driver:
         self._batch.reset()
         self._stamp = None
 
+    def exchange(self, policy: Policy) -> None:
+        """Drive on with another policy from the next picture, with the memory as it is.
+
+        Raises:
+            OutlapError: the policy's contract is another one; the old policy drives on.
+        """
+        self.policy.contract.check_exchange(policy.contract, str(policy.path or "the policy"))
+        self.policy = self._batch.policy = policy
+
     def act(self, stamp: float, image: NDArray[np.uint8]) -> Command:
         """The command for the canonical view ``image`` (H, W) uint8, exposed at ``stamp`` seconds.
 

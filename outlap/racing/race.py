@@ -29,7 +29,7 @@ class Race:
     """Takes what is seen of a race; times are simulated (``time``) or of the caller's steady clock (``now``), in s."""
 
     def __init__(self, track: Track, car: Car, policy: Path, laps: int, time_limit: float = 0.0) -> None:
-        """See :class:`Referee` for ``laps`` and ``time_limit``."""
+        """See :class:`Referee` for ``laps`` and ``time_limit``; of a race without end no line and no film is kept."""
         self.policy_digest = ""
         self.line: list[Place] = []
         self.film = Film(car.steering.max_angle, car.drive.max_speed, car.camera.rate)
@@ -68,15 +68,19 @@ class Race:
     def step(self, time: float, now: float, pose: Pose, speed: float) -> Verdict:
         """The car is at ``pose`` with ``speed`` m/s."""
         self._last = (time, now)
-        if not self.line or np.hypot(pose.x - self.line[-1].x, pose.y - self.line[-1].y) > SPACING:
+        if self._wanted and (not self.line or np.hypot(pose.x - self.line[-1].x, pose.y - self.line[-1].y) > SPACING):
             self.line.append(Place(pose.x, pose.y, speed))
-        return self._referee.step(time, pose)
+        verdict = self._referee.step(time, pose)
+        if not self._wanted and (verdict.lap or verdict.put_back):
+            self._latency, self._stops = Latency(), []
+        return verdict
 
     def raw_image(self, stamp: int, now: float, image: Picture) -> None:
         """The camera's picture (H, W, 3), stamped ``stamp`` ns of simulated time, arrived."""
         if self._began is not None and not self.finished:
             self._latency.image(stamp, now)
-            self.film.add(image, self._newest_view, stamp * 1e-9 - self._began[0], len(self.laps) + 1, *self._sent)
+            if self._wanted:
+                self.film.add(image, self._newest_view, stamp * 1e-9 - self._began[0], len(self.laps) + 1, *self._sent)
 
     def view_image(self, now: float, view: Picture) -> None:
         """The canonical view (h, w) arrived."""

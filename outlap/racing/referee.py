@@ -66,11 +66,16 @@ class Referee:
     """
 
     def __init__(self, track: Track, car: Car, laps: int, time_limit: float = 0.0) -> None:
-        """``laps`` clean ones in a row win; ``time_limit`` in s, 0 for that many laps at 1 m/s, at least 120 s."""
+        """``laps`` clean ones in a row win; ``time_limit`` in s, 0 for that many laps at 1 m/s, at least 120 s.
+
+        Without ``laps`` (0) nothing ends the race.
+        """
         self._tracks = TrackSet([track])
         self._length = float(self._tracks.length[0])  # m
         self._wanted = laps
         self.time_limit = time_limit or max(laps * self._length / LIMIT_SPEED, MIN_TIME_LIMIT)  # s
+        if not laps:
+            self.time_limit = math.inf
         self._max_speed = car.drive.max_speed  # m/s
         self._car = car
         self.laps: list[Lap] = []
@@ -91,7 +96,7 @@ class Referee:
     @property
     def completed(self) -> bool:
         """Whether the wanted clean laps in a row were driven."""
-        return self.streak >= self._wanted
+        return 0 < self._wanted <= self.streak
 
     @property
     def lap_length(self) -> float:

@@ -1,0 +1,80 @@
+"""Notices that a policy file was replaced, and verifies the new one in a thread, so that whoever drives never waits."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from outlap.camera.view import View
+from outlap.errors import OutlapError
+from outlap.policy.file import load_policy
+from outlap.policy.runtime import Policy
+from outlap.vehicle.car import Car
+
+Signature = tuple[int, int, int]  # inode, modification time in ns, bytes
+
+
+class PolicyWatch:
+    """Watches one path, which need not exist yet."""
+
+    def __init__(self, path: Path, car: Car) -> None:
+        """``car``: what every policy must be able to drive."""
+        self._path, self._car = path, car
+        self._seen: Signature | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="policy-watch")
+        self._look: Future[Policy | None] | None = None
+
+    def poll(self, current: Policy | None) -> Policy | None:
+        """A newly appeared policy that may take the place of ``current``, verified; else None. Never waits.
+
+        To be called a few times a second: what one call sets going, a later one returns. A file is judged once; when
+        it changes, anew.
+
+        Raises:
+            OutlapError: the file that appeared is refused; the message says why.
+        """
+        if self._look is not None and not self._look.done():
+            return None
+        found = None
+        try:
+            if self._look is not None:
+                found = self._look.result()
+        finally:
+            # Not even the file system is touched here: it, too, may take its time.
+            self._look = self._pool.submit(self._find, found or current)
+        return found
+
+    def close(self) -> None:
+        """End the thread."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _find(self, current: Policy | None) -> Policy | None:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OutlapError(f"{self._path}: cannot look at the policy file: {error.strerror}.") from error
+        # Taken before reading: a file that changes meanwhile is looked at again.
+        signature = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if signature == self._seen:
+            return None
+        self._seen = signature
+        policy = load_live_policy(self._path, self._car)
+        if current is not None:
+            if policy.digest == current.digest:
+                return None
+            current.contract.check_exchange(policy.contract, str(self._path))
+        return policy
+
+
+def load_live_policy(path: Path, car: Car) -> Policy:
+    """The policy at ``path`` for ``car``, whose pictures come from a camera node.
+
+    Raises:
+        OutlapError: the file is refused, or the policy wants another canonical view than a camera node shows.
+    """
+    policy = load_policy(path, car=car)
+    if policy.contract.observation.view != View():
+        raise OutlapError(f"{path}: the policy was trained for another canonical view: train it again.")
+    return policy
