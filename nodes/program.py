@@ -68,6 +68,15 @@ def read_parameters(node: Node, model: type[ModelT]) -> ModelT:
     return parameters
 
 
+def to_status(node: Node, level: bytes, message: str, values: Mapping[str, object]) -> DiagnosticArray:
+    """A node's status as ROS carries it, stamped now."""
+    status = DiagnosticStatus(level=level, name=node.get_name(), message=message)
+    status.values = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
+    array = DiagnosticArray(status=[status])
+    array.header.stamp = node.get_clock().now().to_msg()
+    return array
+
+
 class Diagnostics:
     """Publishes one status on /diagnostics each second, and at once when asked."""
 
@@ -78,12 +87,7 @@ class Diagnostics:
 
     def publish(self) -> None:
         """Publish the status as it is now."""
-        level, message, values = self._status()
-        status = DiagnosticStatus(level=level, name=self._node.get_name(), message=message)
-        status.values = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
-        array = DiagnosticArray(status=[status])
-        array.header.stamp = self._node.get_clock().now().to_msg()
-        self._publisher.publish(array)
+        self._publisher.publish(to_status(self._node, *self._status()))
 
 
 class LifecycleProgram(LifecycleNode):
@@ -190,4 +194,5 @@ def _init(build: Callable[[], Node]) -> None:
 
 
 def _text(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    # Neither a loss of 0.0012 nor a time of 12345.67 s may lose what counts.
+    return f"{value:.{4 if abs(value) < 1 else 2}f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,175 @@
+"""trainer: trains as ``outlap train`` does, tells how it is getting on, and pauses, goes on and saves when asked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from diagnostic_msgs.msg import DiagnosticArray
+from pydantic import Field
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_srvs.srv import Trigger
+
+from outlap.files import Model, lock_folder
+from outlap.learning.control import Control
+from outlap.learning.status import Status
+
+from .program import OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock, to_status
+
+if TYPE_CHECKING:
+    from outlap.learning.run import Progress
+
+TICK = 0.25  # s between two looks at the run
+TELL_EVERY = 5.0  # s between two lines about it
+# Of the threads that train while a car drives beside them: its 30 pictures a second must not wait for them.
+NICENESS = 10
+# A reader that comes late gets the newest.
+CURRENT = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Parameters(Model):
+    """See config/drive.yaml."""
+
+    preset: str
+    config: str
+    out: Annotated[str, Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0)]
+    car: str
+    resume: bool
+    watch: bool
+
+
+class TrainerNode(LifecycleProgram):
+    """A training run in a thread, with its status out and requests in."""
+
+    def __init__(self) -> None:
+        super().__init__("trainer")
+        self.exit_code: int | None = None
+        self._control = Control()
+        self._status = Status()
+        self._held = contextlib.ExitStack()
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._phase = "starting"
+
+    @property
+    def phase(self) -> str:
+        """``starting``, ``training``, ``paused`` or ``finished``."""
+        return "paused" if self._phase == "training" and self._control.paused else self._phase
+
+    def configure(self) -> None:
+        self._settings = parameters = read_parameters(self, Parameters)
+        # Threads that wait must not burn the core that another one needs; read when torch is first imported.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        # The launcher's, for nodes that share the cores; this one is what the cores are for.
+        os.environ.pop("OMP_NUM_THREADS", None)
+        from outlap.learning.config import load_training
+        from outlap.vehicle.car import load_car
+
+        self._out = Path(parameters.out)
+        self._car = load_car(parameters.car)
+        self._training = None if parameters.resume else load_training(parameters.config or parameters.preset, self._car)
+        self._held.enter_context(lock_folder(self._out))
+        self._steady = steady_clock()
+        self._told, self._published, self._saved = seconds(self._steady), (-1, ""), 0
+        self._states = self.create_publisher(DiagnosticArray, "/trainer/status", CURRENT)
+        self._diagnostics = Diagnostics(self, self._describe)
+        for name, answer in (("pause", self._pause), ("proceed", self._proceed), ("save", self._save)):
+            self.create_service(Trigger, f"/trainer/{name}", answer)
+        self.create_timer(TICK, self._tick, clock=self._steady)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._train, name="training", daemon=True)
+            self._thread.start()
+            self._phase = "training"
+        self._control.proceed()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._control.pause()
+        return super().on_deactivate(state)
+
+    def close(self) -> None:
+        """Let the run save itself after the iteration in hand, and wait for that."""
+        if self._thread is not None and self._thread.is_alive():
+            self._control.stop()
+            self._thread.join()
+            self.get_logger().info(f"stopped; to go on: outlap train --resume {self._out}, or resume:=true")
+        self._held.close()
+
+    def _train(self) -> None:
+        """The thread: the whole run."""
+        from outlap.learning.run import resume, train
+
+        if self._settings.watch:
+            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # on Linux: of this thread, and of those that it starts
+        try:
+            if self._training is None:
+                resume(self._out, self._heard, self._control)
+            else:
+                train(self._training, self._car, self._out, self._settings.seed, self._heard, self._control)
+        except BaseException as error:  # raised again where it is seen
+            self._failure = error
+
+    def _heard(self, progress: Progress) -> None:
+        self._status.add(seconds(self._steady), progress)
+
+    def _tick(self) -> None:
+        now = seconds(self._steady)
+        if self._thread is not None and not self._thread.is_alive() and self._phase != "finished":
+            if self._failure is not None:
+                raise self._failure
+            self._finish()
+        if self._published != (state := (self._status.reports, self.phase)):
+            self._published = state
+            self._states.publish(to_status(self, *self._describe()))
+        if self.phase == "paused":
+            self._status.paused()
+        if self._control.saved > self._saved:
+            self._saved = self._control.saved
+            self.get_logger().info("saved")
+        if self.phase == "training" and now - self._told >= TELL_EVERY:
+            self._told = now
+            self.get_logger().info(self._status.line())
+
+    def _finish(self) -> None:
+        self._phase = "finished"
+        self.get_logger().info(f"finished: {self._out / 'policy.onnx'}")
+        if self._settings.watch:
+            self.get_logger().info("the car drives on; Ctrl-C ends it")
+        else:
+            self.exit_code = 0
+
+    def _pause(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        return self._ask(self._control.pause, "stands still after the iteration in hand", response)
+
+    def _proceed(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        return self._ask(self._control.proceed, "goes on", response)
+
+    def _save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        return self._ask(self._control.save, "saved after the iteration in hand", response)
+
+    def _ask(self, request: Callable[[], None], words: str, response: Trigger.Response) -> Trigger.Response:
+        """Pass a request on to the run, while there is one."""
+        response.success = self._phase == "training"
+        response.message = words if response.success else f"there is nothing to ask of: the run is {self._phase}"
+        if response.success:
+            request()
+        return response
+
+    def _describe(self) -> tuple[bytes, str, Mapping[str, object]]:
+        return OK, f"{self.phase}: {self._status.line()}", {"state": self.phase, **self._status.values()}
+
+
+def main() -> None:
+    run(TrainerNode)
+
+
+if __name__ == "__main__":
+    main()
