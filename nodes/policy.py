@@ -1,13 +1,14 @@
 """policy: shows each canonical view to the policy and publishes its command under the image's stamp.
 
-With the parameter ``watch`` it also takes each better policy that a training run puts in the file's place, between two
-images, and waits for the first. A real car is started without: what it drives with does not change under way.
+With the parameter ``exchange`` it also takes each better policy that a training run puts in the file's place, between
+two images, and waits for the first. A real car is started without: what it drives with does not change under way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from geometry_msgs.msg import TwistStamped
 from sensor_msgs.msg import Image
@@ -33,7 +34,7 @@ class Parameters(Model):
 
     policy: str
     car: str
-    watch: bool
+    exchange: Literal["never", "now", "next"]
 
 
 class PolicyNode(LifecycleProgram):
@@ -41,6 +42,7 @@ class PolicyNode(LifecycleProgram):
 
     def __init__(self) -> None:
         super().__init__("policy")
+        self._driver: Driver | None = None
         self._watch: PolicyWatch | None = None
 
     def configure(self) -> None:
@@ -48,9 +50,10 @@ class PolicyNode(LifecycleProgram):
         path, car = Path(parameters.policy), load_car(parameters.car)
         view = View()
         self._shape = (view.height, view.width)
-        self._driver = None if parameters.watch else Driver(load_live_policy(path, car))
-        if parameters.watch:
-            self._watch = PolicyWatch(path, car)
+        if parameters.exchange == "never":
+            self._driver = Driver(load_live_policy(path, car))
+        else:
+            self._watch = PolicyWatch(path, car, only_new=parameters.exchange == "next")
         self._file_problem, self._exchanges = "", 0
         self._steady = steady_clock()
         self._rate = Rate()
@@ -59,7 +62,7 @@ class PolicyNode(LifecycleProgram):
         self._commands = self.create_lifecycle_publisher(TwistStamped, "/cmd_vel", LATEST)
         self.create_subscription(Image, "/camera/image", self._image, STREAM)
         self._diagnostics = Diagnostics(self, self._status)
-        if parameters.watch:
+        if self._watch is not None:
             self.get_logger().info(f"taking each policy that appears as {path}")
             self.create_timer(POLL, self._look, clock=self._steady)
 

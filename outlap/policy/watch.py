@@ -17,10 +17,14 @@ Signature = tuple[int, int, int]  # inode, modification time in ns, bytes
 class PolicyWatch:
     """Watches one path, which need not exist yet."""
 
-    def __init__(self, path: Path, car: Car) -> None:
-        """``car``: what every policy must be able to drive."""
+    def __init__(self, path: Path, car: Car, only_new: bool = False) -> None:
+        """Every policy must be able to drive ``car``; ``only_new``: a file that is there already is no news.
+
+        Raises:
+            OutlapError: the path cannot be looked at.
+        """
         self._path, self._car = path, car
-        self._seen: Signature | None = None
+        self._seen = self._signature() if only_new else None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="policy-watch")
         self._look: Future[Policy | None] | None = None
 
@@ -49,15 +53,8 @@ class PolicyWatch:
         self._pool.shutdown(cancel_futures=True)
 
     def _find(self, current: Policy | None) -> Policy | None:
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise OutlapError(f"{self._path}: cannot look at the policy file: {error.strerror}.") from error
-        # Taken before reading: a file that changes meanwhile is looked at again.
-        signature = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if signature == self._seen:
+        signature = self._signature()  # before reading: a file that changes meanwhile is looked at again
+        if signature is None or signature == self._seen:
             return None
         self._seen = signature
         policy = load_live_policy(self._path, self._car)
@@ -66,6 +63,16 @@ class PolicyWatch:
                 return None
             current.contract.check_exchange(policy.contract, str(self._path))
         return policy
+
+    def _signature(self) -> Signature | None:
+        """What tells one file at the path from another; none without a file."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OutlapError(f"{self._path}: cannot look at the policy file: {error.strerror}.") from error
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def load_live_policy(path: Path, car: Car) -> Policy:

@@ -39,7 +39,7 @@ class Watched:
         simulated = {"use_sim_time": True}
         self.simulator = start("simulator", track=track)
         self.camera = start("camera", **simulated)
-        self.policy = start("policy", **simulated, policy=path, watch=True)
+        self.policy = start("policy", **simulated, policy=path, exchange="now")
         self.motor = start("motor", **simulated)
         self.referee = start("referee", track=track, policy=path, laps=0)
 

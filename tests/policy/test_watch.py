@@ -69,6 +69,15 @@ def test_nothing_there_is_nothing_new_and_the_first_file_is_taken(
     assert settled(watch, second) is None
 
 
+def test_only_what_is_new_is_taken_where_that_is_wanted(path: Path, car: Car, constant_policy: Constant) -> None:
+    shutil.copy(constant_policy(0.5, 1.0), path)
+    watch = PolicyWatch(path, car, only_new=True)
+    assert settled(watch, None) is None
+    shutil.copy(constant_policy(0.6, 1.0), path)
+    assert settled(watch, None) is not None
+    watch.close()
+
+
 def test_the_same_policy_under_a_new_inode_is_no_news(
     watch: PolicyWatch, path: Path, constant_policy: Constant
 ) -> None:
