@@ -5,18 +5,19 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-import numba
 import numpy as np
 from numba import float32 as f4
 from numpy.typing import NDArray
+
+from outlap.simulation.compiling import part
 
 ACROSS, DOWN = 16, 12  # pixels of a block; a whole number of SIMD registers across, of 64-bit words in a row of it
 PIECE = ACROSS * DOWN  # a constant, so that the compiler sees that buffers of so many pixels do not overlap
 STEEPEST = -0.003  # a ray's least downward slope for the floor: 40 m away at 0.12 m height
 LANES = 32  # blocks that are surveyed at once
 SIGHT = 5.0  # m, boxes further away are not drawn
-# What the renderer is compiled from besides its own file, which is all that Numba's cache looks at.
-PARTS = ("blocks.py", "ground.py", "look.py", "textures.py")
+# What the renderer is compiled from besides kernel.py, which is all that Numba's cache looks at.
+PARTS = ("blocks.py", "compiling.py", "ground.py", "look.py", "textures.py")
 SOURCES = zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in PARTS))
 
 # Rows of a lens's table of blocks, each LANES wide; corners are four x, four y and four z.
@@ -55,7 +56,7 @@ def ray_table(rays: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[n
     return blocks.reshape(-1, 4 * PIECE).astype(np.float32), np.ascontiguousarray(lens, dtype=np.float32)
 
 
-@numba.njit(fastmath=True, error_model="numpy", boundscheck=False)
+@part
 def survey(lens, rotation, eye, frame):
     """What one camera's pose says of its lens's blocks, (groups, SURVEY_ROWS * LANES).
 
@@ -102,7 +103,7 @@ def survey(lens, rotation, eye, frame):
     return found
 
 
-@numba.njit(fastmath=True, error_model="numpy", boundscheck=False)
+@part
 def cones_around(boxes, eye):
     """Cones from a camera around the boxes of its world, (BOXES, 5): axis, sine and cosine of the half angle.
 

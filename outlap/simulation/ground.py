@@ -17,6 +17,7 @@ from numba import float32 as f4
 from numba import int32 as i4
 from numpy.typing import NDArray
 
+from outlap.simulation.compiling import part
 from outlap.track.polyline import signed_area
 from outlap.track.track import Track
 
@@ -59,7 +60,7 @@ class GroundMaps:
         )
 
 
-@numba.njit(fastmath=True, error_model="numpy", boundscheck=False)
+@part
 def packed_distance(word, x, y):
     """The distance (m) that a packed word gives beside its texel's middle, and its gradient x, y in GRADIENT_UNITs.
 

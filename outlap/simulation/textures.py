@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import cv2
-import numba
 import numpy as np
 from numba import float32 as f4
 from numba import int32 as i4
 from numpy.typing import NDArray
+
+from outlap.simulation.compiling import part
 
 SIZE = 256  # pixels across a tile; of floors and walls alike
 FLOORS = 8  # tiles that look like floors
@@ -25,7 +26,7 @@ def tiles(seed: int = 0) -> NDArray[np.int32]:
     return np.concatenate([_quads(picture).ravel() for picture in pictures])
 
 
-@numba.njit(fastmath=True, error_model="numpy", boundscheck=False)
+@part
 def texture(word, x, y):
     """The grey level at ``x``, ``y`` (0 .. 1) between the four texels of a tile's word."""
     # Said to be 32 bits wide at each step: Numba makes integers of 64, which take twice the SIMD registers.
