@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent  # colcon --symlink-install runs a link to this file elsewhere
-NODES = ("camera", "policy", "motor", "simulator", "referee", "trainer")
+NODES = ("camera", "policy", "motor", "simulator", "referee", "trainer", "viewer")
 
 # What the car needs: no torch, no compiler.
 CAR = [
@@ -19,7 +19,7 @@ CAR = [
     "typer>=0.12",
 ]
 EXTRAS = {
-    "sim": ["numba>=0.60", "scipy>=1.11", "matplotlib>=3.8", "av>=12"],
+    "sim": ["numba>=0.60", "scipy>=1.11", "matplotlib>=3.8", "av>=12", "clarabel>=0.9"],
     # An exact version, of which PyTorch's own index has a CPU build; see README.
     "train": ["torch==2.13.0", "rsl-rl-lib>=5.5,<6"],
     # One version of each: the index holds several ROS distributions under the same base names.

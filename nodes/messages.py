@@ -10,7 +10,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion
 from numpy.typing import NDArray
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ STREAM = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 # What a reader wants in full: /motor/state, /diagnostics.
 RECORD = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+# A status that a late reader, too, gets at once.
+CURRENT = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def to_time(seconds: float) -> Time:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 from diagnostic_msgs.msg import DiagnosticArray
 from pydantic import Field
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import Trigger
 
 from outlap.files import Model, lock_folder
 from outlap.learning.control import Control
 from outlap.learning.status import Status
 
+from .messages import CURRENT
 from .program import OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock, to_status
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ TICK = 0.25  # s between two looks at the run
 TELL_EVERY = 5.0  # s between two lines about it
 # Of the threads that train while a car drives beside them: its 30 pictures a second must not wait for them.
 NICENESS = 10
-# A reader that comes late gets the newest.
-CURRENT = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Parameters(Model):
