@@ -1,0 +1,114 @@
+"""The fastest line: the time-optimal lap of a car on a track, the yardstick for every driver.
+
+The car turns no tighter than its steering lets it, shares its tyres' grip between turning and pushing (a friction
+ellipse), and keeps limits of speed, acceleration and deceleration. It points along its path, and all four wheels stay
+between the borders. How fast the steering moves, slip, and the motor's lag are left out: no car of these limits is
+faster, and a real one is a little slower.
+
+Path and speeds are found together by sequential convex programming (:mod:`outlap.track.improving`): about the last
+path all limits are linearised, and a cone program picks how far to move each node sideways, within a trust region. What
+a new path is worth says a backward and forward pass of speeds along it. ``docs/fastest-line.md`` tells how far from
+optimal the result was found to be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outlap.errors import OutlapError
+from outlap.track.improving import Driven, improved
+from outlap.track.path import path_of, resampled
+from outlap.track.speed import Limits, standing_lap_time
+from outlap.track.track import Points, Track
+from outlap.track.wheels import Wheels
+
+Floats = NDArray[np.float64]
+
+SPACING = 0.06  # m, between nodes; half of it changes lap times by less than 0.1 %
+WIDEST_STEP = 0.15  # m, the trust region to begin with, and at most
+LEAST_STEP = 1e-4  # m, a trust region as small as this ends the search
+CROWDING = 0.02  # m, after nodes have moved further than this they are spaced evenly again
+SETTLED = 1e-4  # of the lap time: a promised gain below it ends the search
+ROUNDS = 80  # of improving, at most; real routes need 6 to 15
+TOLERANCE = 2e-3  # m and 1/m, by how much limits may be missed at the end
+
+
+@dataclass(frozen=True)
+class FastestLine:
+    """A flying lap; every array has one row a node, in the direction of travel, about evenly spaced."""
+
+    points: Points  # (N, 2) m, of the ground point under the middle of the rear axle (base_link)
+    s: Floats  # (N,) m, driven since the first node
+    heading: Floats  # (N,) rad, -pi..pi
+    curvature: Floats  # (N,) 1/m, left positive
+    speed: Floats  # (N,) m/s
+    length: float  # m, once round
+    lap_time: float  # s, of a flying lap
+    standing_lap_time: float  # s, of a lap from rest, mean over where on the lap it begins
+
+
+def fastest_line(track: Track, limits: Limits, spacing: float = SPACING) -> FastestLine:
+    """Find the fastest lap of a car with ``limits`` on ``track``; nodes lie about ``spacing`` m apart.
+
+    Raises:
+        OutlapError: the road is too narrow, or too winding, for the car.
+    """
+    wheels = Wheels(track, limits.wheelbase, limits.wheel_track, limits.margin)
+    wheels.refuse_narrow_road()
+    driven = _driven(wheels.middle_of_the_road(spacing), wheels, limits)
+    trust = WIDEST_STEP
+    for _ in range(ROUNDS):
+        moves, promised = improved(driven, limits, trust)
+        new = Driven(path_of(driven.path.moved(moves)), wheels, limits)
+        gain = driven.cost - new.cost
+        settled = promised < SETTLED * driven.time
+        if gain > 0.1 * promised:
+            driven = new
+            if np.abs(moves).max() > CROWDING:
+                count = round(float(driven.path.length.sum()) / spacing)
+                driven = _driven(resampled(driven.path.points, count), wheels, limits)
+            if gain > 0.7 * promised:
+                trust = min(2 * trust, WIDEST_STEP)
+        else:
+            trust *= 0.4
+        if settled or trust < LEAST_STEP:
+            break
+    _refuse_missed_limits(track, driven, limits)
+    return _line(driven, limits)
+
+
+def _driven(points: Points, wheels: Wheels, limits: Limits) -> Driven:
+    return Driven(path_of(points), wheels, limits)
+
+
+def _refuse_missed_limits(track: Track, driven: Driven, limits: Limits) -> None:
+    path = driven.path
+    worst = int(np.abs(path.curvature).argmax())
+    if abs(path.curvature[worst]) > limits.curvature + TOLERANCE * max(1.0, limits.curvature):
+        x, y = path.points[worst]
+        raise OutlapError(
+            f"track {track.name}: no lap was found that turns no tighter than {limits.curvature:.2f} 1/m and keeps all "
+            f"wheels on the road; near ({x:.2f}, {y:.2f}) m it would take {abs(path.curvature[worst]):.2f} 1/m."
+        )
+    if driven.beyond > TOLERANCE:
+        raise OutlapError(
+            f"track {track.name}: no lap was found that keeps all wheels {limits.margin:.3f} m inside the borders; "
+            f"the best was {driven.beyond:.3f} m short of it, so give a smaller margin or a tighter curvature."
+        )
+
+
+def _line(driven: Driven, limits: Limits) -> FastestLine:
+    path = driven.path
+    return FastestLine(
+        points=path.points,
+        s=np.concatenate([[0.0], np.cumsum(path.length)[:-1]]),
+        heading=np.arctan2(path.tangent[:, 1], path.tangent[:, 0]),
+        curvature=path.curvature,
+        speed=driven.speed,
+        length=float(path.length.sum()),
+        lap_time=driven.time,
+        standing_lap_time=standing_lap_time(path.length, path.curvature, driven.speed, limits),
+    )
