@@ -94,7 +94,7 @@ class TrainerNode(LifecycleProgram):
         return super().on_deactivate(state)
 
     def close(self) -> None:
-        """Let the run save itself after the iteration in hand, and wait for that."""
+        """End the run between two steps, and wait for that; its last finished iteration is saved."""
         if self._thread is not None and self._thread.is_alive():
             self._control.stop()
             self._thread.join()
@@ -145,13 +145,13 @@ class TrainerNode(LifecycleProgram):
             self.exit_code = 0
 
     def _pause(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return self._ask(self._control.pause, "stands still after the iteration in hand", response)
+        return self._ask(self._control.pause, "pausing", response)
 
     def _proceed(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return self._ask(self._control.proceed, "goes on", response)
+        return self._ask(self._control.proceed, "going on", response)
 
     def _save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return self._ask(self._control.save, "saved after the iteration in hand", response)
+        return self._ask(self._control.save, "keeping the policy as it is now", response)
 
     def _ask(self, request: Callable[[], None], words: str, response: Trigger.Response) -> Trigger.Response:
         """Pass a request on to the run, while there is one."""

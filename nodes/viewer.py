@@ -20,6 +20,7 @@ from .messages import CURRENT, LATEST, RECORD, STREAM, to_pixels, to_yaw
 from .program import OK, Diagnostics, LifecycleProgram, read_parameters, run, steady_clock
 
 PERIOD = 0.1  # s between two pictures
+SPEAKERS = ("trainer", "policy", "motor", "referee")  # whose words stand below
 
 
 class Parameters(Model):
@@ -77,13 +78,11 @@ class ViewerNode(LifecycleProgram):
     def _show(self) -> None:
         assert self._page is not None
         if self._page.watched:
-            self._page.show(self._board.jpeg([self._line(name) for name in ("trainer", "policy", "motor", "referee")]))
+            self._page.show(self._board.jpeg([self._line(name) for name in SPEAKERS if name in self._told]))
 
     def _line(self, name: str) -> str:
         """One node's own words."""
-        status = self._told.get(name)
-        if status is None:
-            return f"{name}: not heard of yet"
+        status = self._told[name]
         values = {value.key: value.value for value in status.values}
         shown = [f"{key} {values[key][:8]}" for key in ("digest", "laps", "streak") if values.get(key)]
         return f"{name}: {status.message}" + "".join(f"   {words}" for words in shown)

@@ -74,7 +74,7 @@ class Board:
             places = np.array(self._line)
             pixels = self._pixels(places[:, :2])
             driven = np.hypot(*np.diff(places[:, :2], axis=0).T) < CARRIED
-            part = np.clip(places[1:, 2] / self._car.drive.max_speed * 255, 0, 255).astype(np.uint8)
+            part = np.clip(places[1:, 2] / max(places[:, 2].max(), 0.1) * 255, 0, 255).astype(np.uint8)
             colours = cv2.applyColorMap(part[:, None], cv2.COLORMAP_TURBO)[:, 0, ::-1].tolist()
             for index in np.flatnonzero(driven):
                 ends = pixels[index], pixels[index + 1]
