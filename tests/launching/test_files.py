@@ -55,6 +55,19 @@ def test_simulation_runs_the_drive_group_and_a_referee() -> None:
     assert [process.name for process in without] == ["simulator", "camera", "policy", "motor"]
 
 
+def test_training_runs_alone_or_beside_a_car_that_drives() -> None:
+    path = find_launch_file("train")
+    assert [process.name for process in plan_processes(path, {}, os.environ)] == ["trainer"]
+    for resume, exchange in (("false", "next"), ("true", "now")):
+        arguments = {"watch": "true", "out": "a b", "resume": resume}
+        processes = {process.name: process for process in plan_processes(path, arguments, os.environ)}
+        assert list(processes) == ["trainer", "simulator", "camera", "policy", "motor", "referee", "viewer"]
+        assert 'policy:policy:="a b/policy.onnx"' in processes["policy"].command
+        assert f'policy:exchange:="{exchange}"' in processes["policy"].command
+        assert "referee:laps:=0" in processes["referee"].command
+        assert not processes["viewer"].required, "who only looks must not end a training run"
+
+
 def test_names_of_files(tmp_path: Path) -> None:
     sim = share_directory() / "launch" / "sim.launch.xml"
     assert find_launch_file("sim") == find_launch_file("sim.launch.xml") == find_launch_file(str(sim)) == sim

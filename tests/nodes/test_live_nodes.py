@@ -158,12 +158,14 @@ def test_a_second_simulator_is_refused(probe: Any, start: Callable[..., Any], ri
         ("motor", {"colour": "red"}, "colour: unknown key"),
         ("motor", {"car": 3}, "car"),
         ("policy", {"policy": "/nowhere/policy.onnx"}, "/nowhere/policy.onnx"),
+        ("policy", {"exchange": "always"}, "exchange"),
+        ("viewer", {"port": 70000}, "port"),
         ("simulator", {"track": "nowhere"}, "there is no track 'nowhere'"),
         ("simulator", {"rate": 90.0}, "rate 90 Hz must divide the simulation's 120 Hz"),
         ("simulator", {"rate": 240.0}, "rate 240 Hz must divide"),
         ("simulator", {"rate": 40.0}, "must be a multiple"),
         ("referee", {"track": "nowhere"}, "there is no track 'nowhere'"),
-        ("referee", {"laps": 0}, "laps"),
+        ("referee", {"laps": -1}, "laps"),
     ],
 )
 def test_a_wrong_parameter_is_told_in_one_sentence(

@@ -202,3 +202,18 @@ def test_a_refused_race_leaves_no_folder(
     with pytest.raises(OutlapError, match="cannot write to /proc/x"):
         check_race(policy, str(ring_path), 3, Path("/proc/x/r.json"), tmp_path / "a" / "b", "deepracer")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_race_without_end_keeps_nothing_that_grows(ring: Track, car: Car) -> None:
+    race = Race(ring, car, Path("policy.onnx"), laps=0)
+    race.start(0.0, 0.0)
+    for step in range(1, 3 * round(2 * math.pi * RADIUS / SPEED * 30)):
+        angle = SPEED * step / 30 / RADIUS
+        pose = Pose(RADIUS * math.cos(angle), RADIUS * math.sin(angle), angle + math.pi / 2)
+        race.step(step / 30, step / 30, pose, SPEED)
+        race.raw_image(step, step / 30, np.zeros((120, 160, 3), np.uint8))
+        race.actuator(step, step / 30 + 0.01, 0.3, SPEED / car.axles.wheel_radius)
+    assert len(race.laps) == 2
+    assert not race.finished
+    assert (len(race.line), len(race.film)) == (0, 0)
+    assert 0 < race.latency().count < 200, "of the lap under way"

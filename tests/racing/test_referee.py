@@ -194,3 +194,14 @@ def test_time_runs_out(ring: Track, car: Car, given: float, limit: float) -> Non
 
 def test_the_time_limit_grows_with_the_laps(ring: Track, car: Car) -> None:
     assert Referee(ring, car, laps=50).time_limit == pytest.approx(50 * LAP, rel=1e-3)
+
+
+def test_a_race_over_no_laps_goes_on_without_end(ring: Track, car: Car) -> None:
+    drive = Drive(Referee(ring, car, laps=0))
+    assert not drive.referee.completed
+    drive.metres(3.2 * LAP)
+    assert len(drive.referee.laps) == drive.referee.streak == 3
+    for _ in range(round(2 * MIN_TIME_LIMIT)):
+        drive.time += 1.0
+        drive.step()
+    assert not drive.referee.finished
