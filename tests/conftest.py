@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,18 @@ def constant_policy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float
         path = folder / f"{curvature:.4f}_{speed:.4f}.onnx"
         if not path.exists():
             write_policy(path, _constant_network(curvature, speed).SerializeToString(), _contract())
+        return path
+
+    return make
+
+
+@pytest.fixture
+def reward_file(tmp_path: Path) -> Callable[[str], Path]:
+    """``reward_file(code)``: a reward file with that code."""
+
+    def make(code: str) -> Path:
+        path = tmp_path / "my_reward.py"
+        path.write_text(textwrap.dedent(code).lstrip("\n"))
         return path
 
     return make

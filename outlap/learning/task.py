@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from outlap.files import Model
+from outlap.learning.reward import Moment, Reward, progress
 from outlap.policy.contract import Action
 from outlap.simulation.fleet import TICK, Fleet
 from outlap.simulation.randomization import CarRanges, Randomization
@@ -57,17 +59,34 @@ class DrivingTask:
         fleet: the cars.
         age: (n,) steps since each car's episode began.
         last: (n, 2) the actions last taken.
+
+    Args:
+        reward: of each step; by default the built-in one.
+        one_lap: episodes end with a whole lap, too, as DeepRacer's do.
     """
 
     def __init__(
-        self, tracks: TrackSet, car: Car, n: int, config: TaskConfig, seed: int, randomization: Randomization
+        self,
+        tracks: TrackSet,
+        car: Car,
+        n: int,
+        config: TaskConfig,
+        seed: int,
+        randomization: Randomization,
+        reward: Reward | None = None,
+        one_lap: bool = False,
     ) -> None:
         self.config = config
+        self.reward: Reward = partial(progress, config=config) if reward is None else reward
+        self.one_lap = one_lap
         self.fleet = Fleet(tracks, car, n)
         self.rng = np.random.default_rng(seed)
         self.randomization = randomization
         self.age = np.zeros(n, dtype=np.int64)
         self.last = np.zeros((n, 2))
+        self.steps = np.zeros(n, dtype=np.int64)  # like age, which begins at random
+        self.travelled = np.zeros(n)  # m along the centre line since the episode began
+        self.total_steps = 0
         self.episode_steps = round(config.episode_s * config.rate_hz)
         self._nominal = dynamics.parameters(car)[0]
         self.reset(np.arange(n))
@@ -88,6 +107,8 @@ class DrivingTask:
             self._randomise_dynamics(rows, self.randomization.car)
         fleet.place(rows, track, s, offset, rng.normal(0, 0.2, k), speed)
         self.age[rows] = 0
+        self.steps[rows] = 0
+        self.travelled[rows] = 0
         self.last[rows] = np.stack([np.zeros(k), self.to_action(0 * speed, speed)[:, 1]], axis=1)
 
     def _randomise_dynamics(self, rows: Rows, given: CarRanges) -> None:
@@ -134,16 +155,49 @@ class DrivingTask:
         fleet.step(np.arctan(curvature * wheelbase), speed / radius, c.ticks)
         length = fleet.tracks.length[fleet.track]
         ahead = (fleet.located.s - before + length / 2) % length - length / 2
-        clearance = fleet.wheel_clearance().min(axis=1)
-        crashed = np.minimum(fleet.located.left, fleet.located.right) < 0
-        reward = ahead * c.rate_hz / c.speed_limit
-        reward -= c.edge_penalty * np.clip((c.edge_margin - clearance) / max(c.edge_margin, 1e-6), 0, 3)
-        reward -= c.change_penalty * (action[:, 0] - self.last[:, 0]) ** 2
-        reward -= c.crash_penalty * crashed
+        self.steps += 1
+        self.travelled += ahead
+        self.total_steps += 1
+        moment = self._moment(curvature, speed, ahead)
+        reward, crashed = self.reward(moment), moment.off_road
         self.last = action
         self.age += 1
-        timed_out = (self.age >= self.episode_steps) & ~crashed
+        timed_out = self.age >= self.episode_steps
+        if self.one_lap:
+            timed_out |= self.travelled >= length
+        timed_out &= ~crashed
         return reward, crashed | timed_out, timed_out
+
+    def _moment(self, curvature: Floats, speed: Floats, gained: Floats) -> Moment:
+        fleet, located = self.fleet, self.fleet.located
+        middle = fleet.middle()
+        state, clearance = fleet.state, fleet.wheel_clearance()
+        return Moment(
+            x=middle[:, 0],
+            y=middle[:, 1],
+            yaw=state[:, dynamics.YAW].copy(),
+            speed=state[:, dynamics.SPEED].copy(),
+            yaw_rate=state[:, dynamics.YAW_RATE].copy(),
+            steering=state[:, dynamics.STEERING].copy(),
+            curvature=curvature,
+            curvature_before=self.last[:, 0] * self.config.curvature_limit,
+            wanted_speed=speed,
+            s=located.s,
+            gained=gained,
+            travelled=self.travelled.copy(),
+            offset=located.offset,
+            heading=located.heading,
+            bend=located.curvature,
+            left=located.left,
+            right=located.right,
+            clearance=clearance.min(axis=1),
+            off_road=np.minimum(located.left, located.right) < 0,
+            steps=self.steps.copy(),
+            time=np.full(fleet.n, self.total_steps / self.config.rate_hz),
+            track=fleet.track.copy(),
+            length=fleet.tracks.length[fleet.track],
+            width=2 * fleet.tracks.middle(fleet.track, located.s)[1],
+        )
 
     def teacher_observation(self) -> NDArray[np.float32]:
         """What the privileged teacher knows, (n, 43): the road ahead in the car's own frame, and the car's motion."""
