@@ -8,6 +8,7 @@ from typing import Annotated
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nav_msgs.msg import Odometry
 from pydantic import Field
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image, JointState
 
 from outlap.files import Model
@@ -44,10 +45,7 @@ class ViewerNode(LifecycleProgram):
         self._board = Board(load_track(parameters.track), self._car)
         self._told: dict[str, DiagnosticStatus] = {}  # by node, the newest
         self._page = Page(parameters.port)
-        self.create_subscription(Image, "/sim/camera/image_raw", self._raw, STREAM)
-        self.create_subscription(Image, "/camera/image", self._view, STREAM)
-        self.create_subscription(Odometry, "/sim/odom", self._odometry, LATEST)
-        self.create_subscription(JointState, "/motor/state", self._motor, RECORD)
+        self._streams: list[Subscription] = []
         self.create_subscription(DiagnosticArray, "/diagnostics", self._hear, RECORD)
         self.create_subscription(DiagnosticArray, "/trainer/status", self._hear, CURRENT)
         self.create_timer(PERIOD, self._show, clock=steady_clock())
@@ -77,8 +75,23 @@ class ViewerNode(LifecycleProgram):
 
     def _show(self) -> None:
         assert self._page is not None
+        self._listen(self._page.watched)
         if self._page.watched:
             self._page.show(self._board.jpeg([self._line(name) for name in SPEAKERS if name in self._told]))
+
+    def _listen(self, wanted: bool) -> None:
+        """Hear the streams only while somebody watches: every message costs."""
+        if wanted and not self._streams:
+            self._streams = [
+                self.create_subscription(Image, "/sim/camera/image_raw", self._raw, STREAM),
+                self.create_subscription(Image, "/camera/image", self._view, STREAM),
+                self.create_subscription(Odometry, "/sim/odom", self._odometry, LATEST),
+                self.create_subscription(JointState, "/motor/state", self._motor, RECORD),
+            ]
+        elif not wanted and self._streams:
+            for stream in self._streams:
+                self.destroy_subscription(stream)
+            self._streams = []
 
     def _line(self, name: str) -> str:
         """One node's own words."""

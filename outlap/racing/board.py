@@ -50,8 +50,8 @@ class Board:
 
     def jpeg(self, lines: Sequence[str]) -> bytes:
         """The board as a JPEG, with ``lines`` of text below."""
-        picture = self.draw(lines)
-        return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+        picture = cv2.cvtColor(self.draw(lines), cv2.COLOR_RGB2BGR)
+        return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
 
     def draw(self, lines: Sequence[str]) -> Image:
         """The board, (h, w, 3) RGB, with ``lines`` of text below."""
@@ -59,12 +59,14 @@ class Board:
         raw = np.zeros((120, 160, 3), np.uint8) if self.raw is None else self.raw
         full = (self._car.steering.max_angle, self._car.drive.max_speed)
         scene = draw_scene(raw, self.view, "" if self.raw is not None else "no picture yet", steering, speed, full)
-        height = max(MAP, len(scene))
-        text = np.full((LINE * len(lines) + MARGIN, scene.shape[1] + MAP, 3), BACK, np.uint8)
+        height, width = max(MAP, len(scene)), scene.shape[1]
+        canvas = np.zeros((height + LINE * len(lines) + MARGIN, width + MAP, 3), np.uint8)
+        canvas[: len(scene), :width] = scene
+        canvas[:MAP, width:] = self._draw_map()
+        canvas[height:] = BACK
         for number, line in enumerate(lines, 1):
-            write(text, line, (MARGIN, LINE * number))
-        above = [np.pad(part, ((0, height - len(part)), (0, 0), (0, 0))) for part in (scene, self._draw_map())]
-        return np.concatenate([np.concatenate(above, axis=1), text])
+            write(canvas, line, (MARGIN, height + LINE * number))
+        return canvas
 
     def _draw_map(self) -> Image:
         canvas = self._empty.copy()

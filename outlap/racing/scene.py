@@ -31,8 +31,9 @@ def draw_scene(
     scale = max(1, round(WIDTH / raw.shape[1]))
     # H.264's colour planes are of half size: both sides must be even.
     width, height = (side * scale // 2 * 2 for side in (raw.shape[1], raw.shape[0]))
-    canvas = np.full((height + PANEL, width, 3), BACK, np.uint8)
+    canvas = np.empty((height + PANEL, width, 3), np.uint8)
     canvas[:height] = cv2.resize(raw, (width, height), interpolation=cv2.INTER_CUBIC)
+    canvas[height:] = BACK
     if view is not None:
         _inset(canvas, view, width)
     write(canvas, title, (12, 26))
