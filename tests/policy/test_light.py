@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import sys
-import outlap.camera.warp, outlap.policy.file, outlap.policy.runtime
+import outlap.camera.warp, outlap.policy.file, outlap.policy.runtime, outlap.policy.watch
 heavy = {"torch", "numba", "scipy", "matplotlib", "rclpy"} & set(sys.modules)
 assert not heavy, heavy
 """
