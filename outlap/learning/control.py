@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import threading
-from enum import Enum, auto
+from collections.abc import Callable
 
 
 class StoppedError(Exception):
-    """A run ended because it was asked to; what it had learned is saved and the run can be resumed."""
-
-
-class Request(Enum):
-    """What the run is to do next; see :meth:`Control.next`."""
-
-    GO = auto()  # make the next iteration
-    SAVE = auto()  # write a checkpoint, then ask again
-    STOP = auto()  # write a checkpoint and raise StoppedError
+    """A run ended because it was asked to; its last finished iteration is saved and the run can be resumed."""
 
 
 class Control:
-    """Thread safe. The watcher calls ``pause``, ``proceed``, ``save``, ``stop``; the run calls ``next``.
+    """Thread safe. The watcher calls ``pause``, ``proceed``, ``save``, ``stop``; the run calls ``check``.
 
-    A pause takes effect between two iterations, so that it changes nothing about what is learned.
+    A request takes effect between two of the run's steps, within a fraction of a second; a pause changes nothing about
+    what is learned.
     """
 
     def __init__(self) -> None:
@@ -41,11 +34,11 @@ class Control:
 
     @property
     def saved(self) -> int:
-        """How many requests to save the run has carried out."""
+        """How many times the run has carried out a request to save."""
         return self._saved
 
     def pause(self) -> None:
-        """Stand still after the iteration in hand."""
+        """Stand still."""
         self._set(paused=True)
 
     def proceed(self) -> None:
@@ -53,29 +46,30 @@ class Control:
         self._set(paused=False)
 
     def save(self) -> None:
-        """Write a checkpoint after the iteration in hand, also while paused."""
+        """Keep the policy as it is now in a file of its own, also while paused."""
         self._set(saving=True)
 
     def stop(self) -> None:
-        """Write a checkpoint after the iteration in hand and end; nothing takes this back."""
+        """End now, to be resumed from the last finished iteration; nothing takes this back."""
         self._set(stopping=True)
 
-    def next(self) -> Request:
-        """For the run, between two iterations: what to do next; waits as long as it is to pause.
+    def check(self, save: Callable[[], None]) -> None:
+        """For the run, between two steps: calls ``save`` where that was asked for, and waits while it is to pause.
 
-        Whoever is told to SAVE does so before asking again.
+        Raises:
+            StoppedError: the run is to end.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._saving or not self._paused)
-            if self._saving:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or self._saving or not self._paused)
+                if self._stopping:
+                    raise StoppedError
+                if not self._saving:
+                    return
                 self._saving = False
-                return Request.SAVE
-            return Request.STOP if self._stopping else Request.GO
-
-    def done_saving(self) -> None:
-        """For the run: a checkpoint that was asked for is written."""
-        with self._changed:
-            self._saved += 1
+            save()
+            with self._changed:
+                self._saved += 1
 
     def _set(self, *, paused: bool | None = None, saving: bool = False, stopping: bool = False) -> None:
         with self._changed:

@@ -5,27 +5,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from outlap.errors import OutlapError
 from outlap.files import Model
+from outlap.learning.checkpoint import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.eyes import Eyes
 from outlap.learning.halves import Halves
-from outlap.learning.student import AUXILIARY, Student
+from outlap.learning.shards import Shards
+from outlap.learning.student import Student
 from outlap.learning.task import RATE_SCALE, DrivingTask
 from outlap.learning.teacher import Teacher
 from outlap.policy.contract import Observation
 from outlap.policy.observation import frames_to_tensor
+from outlap.states import State
 from outlap.vehicle import dynamics
 
 Rows = NDArray[np.int64]
 ACTION_WEIGHTS = torch.tensor([2.0, 0.5])  # of the squared errors of curvature and speed, as parts of their limits
+DIVERGED = "the student's learning diverged: lower distill.learning_rate."
 BEND_AHEAD = 0.5  # m, where the auxiliary "bend" looks at the road's curvature
 
 
@@ -43,42 +48,24 @@ class DistillConfig(Model):
     auxiliary_weight: Annotated[float, Field(ge=0)]  # of the auxiliary loss
     noise: Annotated[float, Field(ge=0)]  # deviation of what is added to the driven curvature, part of the limit
     look_steps: Annotated[float, Field(ge=1)]  # mean steps after which a car's look is drawn anew as it drives
+    window: Annotated[int, Field(ge=1)]  # pictures kept: the newest
+    iteration_steps: Annotated[int, Field(ge=1)]  # driven steps between two checkpoints
 
+    @model_validator(mode="after")
+    def _fits(self) -> DistillConfig:
+        if self.window < self.cars * self.iteration_steps:
+            raise ValueError("window must hold at least cars × iteration_steps pictures")
+        return self
 
-class Shards:
-    """All pictures ever seen, with what the teacher said; rows are steps × cars, appended step by step."""
+    @property
+    def driving(self) -> int:
+        """Iterations that drive and learn."""
+        return -(-self.steps // self.iteration_steps)
 
-    def __init__(self, steps: int, cars: int, observation: Observation) -> None:
-        view, rows = observation.view, steps * cars
-        self.cars = cars
-        self.frames = np.empty((rows, view.height, view.width), dtype=np.uint8)
-        self.commands = np.empty((rows, observation.commands, 2), dtype=np.float32)
-        self.action = np.empty((rows, 2), dtype=np.float32)
-        self.auxiliary = np.empty((rows, len(AUXILIARY)), dtype=np.float32)
-        self.first = np.empty(rows, dtype=np.int64)  # row of the episode's first picture
-        self.offsets = np.array(observation.frame_offsets)
-        self.size = 0
-
-    def append(
-        self,
-        frames: NDArray[np.uint8],
-        commands: NDArray[np.float32],
-        action: NDArray[np.float64],
-        auxiliary: NDArray[np.float64],
-        age: NDArray[np.int64],
-    ) -> None:
-        """One step of all cars; ``age`` (n,) counts the steps since each car's episode began."""
-        rows = slice(self.size, self.size + self.cars)
-        self.frames[rows], self.commands[rows] = frames, commands
-        self.action[rows], self.auxiliary[rows] = action, auxiliary
-        here = np.arange(self.size, self.size + self.cars)
-        self.first[rows] = np.maximum(here - age * self.cars, here % self.cars)
-        self.size += self.cars
-
-    def pictures(self, rows: Rows) -> NDArray[np.uint8]:
-        """(k, T, H, W): each row's picture and earlier ones; an episode's first stands in for those before it."""
-        earlier = rows[:, None] - self.offsets * self.cars
-        return self.frames[np.maximum(earlier, self.first[rows][:, None])]
+    @property
+    def iterations(self) -> int:
+        """Of the whole schedule: the driving ones, and those of the final batches."""
+        return self.driving + -(-self.final_batches // (self.iteration_steps * self.batches))
 
 
 class Distiller:
@@ -92,6 +79,7 @@ class Distiller:
         observation: what the student is given.
         config: the schedule.
         seed: of batches and noise.
+        folder: where the data are written, for checkpoints; nowhere when None.
     """
 
     def __init__(
@@ -103,18 +91,20 @@ class Distiller:
         observation: Observation,
         config: DistillConfig,
         seed: int,
+        folder: Path | None = None,
     ) -> None:
         self.task, self.eyes, self.teacher, self.config = task, eyes, teacher, config
         self.student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._halves = Halves(self.student)
         self.observation = observation
         self.rng = np.random.default_rng(seed)
-        self.shards = Shards(config.steps, config.cars, observation)
+        self.shards = Shards(config.window, config.steps, config.cars, observation, folder)
         self.optimizer = torch.optim.AdamW(
             self.student.parameters(), lr=config.learning_rate, weight_decay=1e-4, fused=True
         )
         self.total_batches = config.steps * config.batches + config.final_batches
         self.done_batches = 0
+        self.iteration = 0  # the next one
         n = config.cars
         self._commands = np.zeros((n, observation.commands, 2), dtype=np.float32)
         self._age = np.zeros(n, dtype=np.int64)
@@ -122,19 +112,74 @@ class Distiller:
         # Each car hands over to the student at its own moment, the last ones at the end of the mixed steps.
         self._handover = config.teacher_steps + np.linspace(0, config.mixed_steps, n)
 
-    def run(self, report: Callable[[int, dict[str, float]], None] | None = None) -> None:
-        """Drive and learn to the end of the schedule; ``report`` gets the step and measures after each step."""
+    @property
+    def iterations(self) -> int:
+        """Of the whole schedule."""
+        return self.config.iterations
+
+    def iterate(self, between: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """Drive and learn for a stretch of the schedule; ``between`` is called between steps.
+
+        Returns:
+            Means over the stretch: ``loss`` and, while driving, ``crashes`` a car and minute and ``disagreement`` of
+            student and teacher, as parts of the action's limits.
+
+        Raises:
+            OutlapError: the learning diverged, or the data cannot be written.
+        """
+        config = self.config
         numba.get_num_threads()  # starts the renderer's threads, which would undo the next line when they start later
         torch.set_num_threads(1)  # the halves are the threads
-        for step in range(self.config.steps):
-            measures = self.drive(step)
-            losses = [self.learn() for _ in range(self.config.batches)]
-            if report is not None:
-                report(step, {**measures, "loss": float(np.mean(losses))})
-        for index in range(self.config.final_batches):
-            loss = self.learn()
-            if report is not None and index % self.config.batches == 0:
-                report(self.config.steps + index // self.config.batches, {"loss": loss})
+        found: list[dict[str, float]] = []
+        if self.iteration < config.driving:
+            first = self.iteration * config.iteration_steps
+            for step in range(first, min(first + config.iteration_steps, config.steps)):
+                between()
+                measures = self.drive(step)
+                losses = [self.learn() for _ in range(config.batches)]
+                found.append({**measures, "loss": float(np.mean(losses))})
+        else:
+            most = config.iteration_steps * config.batches
+            for _ in range(min(most, self.total_batches - self.done_batches)):
+                between()
+                found.append({"loss": self.learn()})
+        if not all(bool(torch.isfinite(weights).all()) for weights in self.student.parameters()):
+            raise OutlapError(DIVERGED)
+        self.iteration += 1
+        means = {name: [each[name] for each in found if math.isfinite(each[name])] for name in found[0]}
+        return {name: float(np.mean(values)) for name, values in means.items() if values}
+
+    def state(self) -> State:
+        """All that the next iteration depends on; ends the shard in hand."""
+        return {
+            "iteration": self.iteration,
+            "batches": self.done_batches,
+            "task": self.task.state(),
+            "eyes": self.eyes.state(),
+            "teacher": self.teacher.state(),
+            "student": network_state(self.student),
+            "optimizer": optimizer_state(self.optimizer),
+            "rng": self.rng.bit_generator.state,
+            "commands": self._commands.copy(),
+            "age": self._age.copy(),
+            "shards": self.shards.state(),
+        }
+
+    def load(self, state: State) -> None:
+        """Go on where ``state`` was taken.
+
+        Raises:
+            OutlapError: the data cannot be read.
+        """
+        self.iteration, self.done_batches = state["iteration"], state["batches"]
+        self.task.load(state["task"])
+        self.eyes.load(state["eyes"])
+        self.teacher.load(state["teacher"])
+        load_network(self.student, state["student"])
+        load_optimizer(self.optimizer, state["optimizer"])
+        self.rng.bit_generator.state = state["rng"]
+        self._commands[...], self._age[...] = state["commands"], state["age"]
+        self.shards.load(state["shards"])
 
     def drive(self, step: int) -> dict[str, float]:
         """One step of every car, appended to the data."""
@@ -145,8 +190,7 @@ class Distiller:
         action = wanted.copy()
         driven = step >= self._handover
         if driven.any():
-            rows = self.shards.size - config.cars + np.flatnonzero(driven)
-            action[driven] = self._act(rows)
+            action[driven] = self._act(self.shards.newest[driven])
         disagreement = float(np.abs(action[driven] - wanted[driven]).mean()) if driven.any() else math.nan
         noisy = action.copy()
         noisy[:, 0] += config.noise * self.rng.normal(size=config.cars) * (self.rng.random(config.cars) < 0.5)
@@ -164,7 +208,8 @@ class Distiller:
         if len(rows):
             self.eyes.reset(rows)
             self._age[rows] = 0
-        return {"crashes": float((done & ~timed_out).sum()), "disagreement": disagreement}
+        minutes = config.cars / task.config.rate_hz / 60
+        return {"crashes": float((done & ~timed_out).sum()) / minutes, "disagreement": disagreement}
 
     def learn(self) -> float:
         """One gradient step on a random batch of all data; returns its loss."""
@@ -206,7 +251,7 @@ class Distiller:
 
         action = torch.cat(self._halves.each(act))
         if not torch.isfinite(action).all():
-            raise OutlapError("the student's learning diverged: lower distill.learning_rate.")
+            raise OutlapError(DIVERGED)
         return action.clamp(-1, 1).double().numpy()
 
     def _auxiliary(self) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from outlap.simulation.ground import GroundMaps
 from outlap.simulation.look import Looks
 from outlap.simulation.randomization import Randomization
 from outlap.simulation.render import Renderer
+from outlap.states import State, restore, snapshot
 
 Rows = NDArray[np.int64]
 
@@ -58,6 +59,15 @@ class Eyes:
             ):  # fmt: skip
                 if given is not None:
                     values[rows] = base + unit * given.draw(self._rng, len(rows))
+
+    def state(self) -> State:
+        """All that the next pictures depend on."""
+        return {**snapshot(self), "renderer": self._renderer.rng.bit_generator.state}
+
+    def load(self, state: State) -> None:
+        """Go on where ``state`` was taken."""
+        restore(self, {name: value for name, value in state.items() if name != "renderer"})
+        self._renderer.rng.bit_generator.state = state["renderer"]
 
     def look(self) -> NDArray[np.uint8]:
         """What every car sees now, (n, H, W) mono8."""

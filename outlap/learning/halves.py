@@ -26,7 +26,8 @@ class Halves(Generic[NetworkT]):
         self._twin = copy.deepcopy(network)
         for own, shared in zip(self._twin.parameters(), network.parameters(), strict=True):
             own.data = shared.data
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="half")
+        # A new thread would give its convolutions as many threads as there are cores, and sums depend on how many.
+        self._pool = ThreadPoolExecutor(1, "half", initializer=torch.set_num_threads, initargs=(1,))
 
     def each(self, work: Callable[[NetworkT, int], ResultT]) -> tuple[ResultT, ResultT]:
         """Results of ``work(network, 0)`` and ``work(twin, 1)``, computed at the same time."""

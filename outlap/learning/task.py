@@ -14,6 +14,7 @@ from outlap.learning.reward import Moment, Reward, progress
 from outlap.policy.contract import Action
 from outlap.simulation.fleet import TICK, Fleet
 from outlap.simulation.randomization import CarRanges, Randomization
+from outlap.states import State, restore, snapshot
 from outlap.track.geometry import TrackSet
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
@@ -198,6 +199,15 @@ class DrivingTask:
             length=fleet.tracks.length[fleet.track],
             width=2 * fleet.tracks.middle(fleet.track, located.s)[1],
         )
+
+    def state(self) -> State:
+        """All that the next step depends on."""
+        return {**snapshot(self), "fleet": snapshot(self.fleet)}
+
+    def load(self, state: State) -> None:
+        """Go on where ``state`` was taken."""
+        restore(self, {name: value for name, value in state.items() if name != "fleet"})
+        restore(self.fleet, state["fleet"])
 
     def teacher_observation(self) -> NDArray[np.float32]:
         """What the privileged teacher knows, (n, 43): the road ahead in the car's own frame, and the car's motion."""

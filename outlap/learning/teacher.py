@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,7 +18,10 @@ from tensordict import TensorDict
 
 from outlap.errors import OutlapError
 from outlap.files import Model
+from outlap.learning.checkpoint import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.task import DrivingTask
+from outlap.states import State
+from outlap.vehicle import dynamics
 
 
 class TeacherConfig(Model):
@@ -76,47 +80,97 @@ class Teacher:
         with torch.inference_mode():
             return self._network(torch.from_numpy(observation)).clamp(-1, 1).double().numpy()
 
+    def state(self) -> State:
+        """Its weights."""
+        return network_state(self._network)
 
-def train_teacher(
-    task: DrivingTask, config: TeacherConfig, report: Callable[[int, dict[str, float]], None] | None = None
-) -> Teacher:
-    """Train a teacher on ``task``.
+    def load(self, state: State) -> None:
+        """Take the weights of ``state``."""
+        load_network(self._network, state)
+
+
+class TeacherTraining:
+    """PPO on a task, iteration by iteration.
 
     Args:
-        task: the cars and what they are rewarded for.
+        task: the cars and what they are rewarded for; its episodes are this object's to reset.
         config: PPO's numbers; the schedule counts iterations.
-        report: called after each iteration with its number and measures (``reward`` a step, ``crashes`` a car and
-            minute, ``speed`` m/s).
-
-    Raises:
-        OutlapError: the learning diverged.
     """
-    torch.set_num_threads(2)  # not as many as there are cores: sums, and so results, depend on it
-    env = TeacherEnv(task)
-    observation = env.get_observations()
-    with contextlib.redirect_stdout(io.StringIO()):  # rsl-rl-lib prints its networks
-        ppo: Any = PPO.construct_algorithm(observation, env, _ppo_config(config), "cpu")
-    ppo.train_mode()
-    minutes = config.steps * task.fleet.n / task.config.rate_hz / 60
-    for iteration in range(config.iterations):
+
+    def __init__(self, task: DrivingTask, config: TeacherConfig) -> None:
+        self.task, self.config = task, config
+        self.iteration = 0  # the next one
+        self._env = TeacherEnv(task)
+        with contextlib.redirect_stdout(io.StringIO()):  # rsl-rl-lib prints its networks
+            algorithm = PPO.construct_algorithm(self._env.get_observations(), self._env, _ppo_config(config), "cpu")
+        self._ppo: Any = algorithm
+        self._ppo.train_mode()
+
+    @property
+    def iterations(self) -> int:
+        """Of the whole schedule."""
+        return self.config.iterations
+
+    @property
+    def teacher(self) -> Teacher:
+        """What has been learned so far."""
+        return Teacher(self._ppo.get_policy().as_jit())
+
+    def iterate(self, between: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """Collect and update once; ``between`` is called between steps.
+
+        Returns:
+            ``reward`` a step, ``crashes`` a car and minute, ``speed`` in m/s.
+
+        Raises:
+            OutlapError: the learning diverged.
+        """
+        numba.get_num_threads()  # starts the renderer's threads, which would undo the next line when they start later
+        torch.set_num_threads(2)  # not as many as there are cores: sums, and so results, depend on it
+        task, ppo, env = self.task, self._ppo, self._env
+        minutes = self.config.steps * task.fleet.n / task.config.rate_hz / 60
         rewards, crashes, speeds = [], 0.0, []
         with torch.inference_mode():
-            for _ in range(config.steps):
+            observation = env.get_observations()
+            for _ in range(self.config.steps):
+                between()
                 observation, reward, done, extras = env.step(ppo.act(observation))
                 ppo.process_env_step(observation, reward, done, extras)
                 rewards.append(float(reward.mean()))
                 crashes += float(done.sum() - extras["time_outs"].sum())
-                speeds.append(float(task.fleet.state[:, 3].mean()))
+                speeds.append(float(task.fleet.state[:, dynamics.SPEED].mean()))
             ppo.compute_returns(observation)
         losses = ppo.update()
         if not all(np.isfinite(value) for value in losses.values()):
-            raise OutlapError(f"the teacher's learning diverged in iteration {iteration}: lower teacher.learning_rate.")
-        if report is not None:
-            report(
-                iteration,
-                {"reward": float(np.mean(rewards)), "crashes": crashes / minutes, "speed": float(np.mean(speeds))},
+            raise OutlapError(
+                f"the teacher's learning diverged in iteration {self.iteration}: lower teacher.learning_rate."
             )
-    return Teacher(ppo.get_policy().as_jit())
+        self.iteration += 1
+        return {"reward": float(np.mean(rewards)), "crashes": crashes / minutes, "speed": float(np.mean(speeds))}
+
+    def state(self) -> State:
+        """All that the next iteration depends on, except torch's own random stream."""
+        ppo = self._ppo
+        return {
+            "iteration": self.iteration,
+            "task": self.task.state(),
+            "actor": network_state(ppo.actor),
+            "critic": network_state(ppo.critic),
+            "optimizer": optimizer_state(ppo.optimizer),
+            "learning_rate": float(ppo.learning_rate),  # PPO adapts it
+        }
+
+    def load(self, state: State) -> None:
+        """Go on where ``state`` was taken."""
+        ppo = self._ppo
+        self.iteration = state["iteration"]
+        self.task.load(state["task"])
+        load_network(ppo.actor, state["actor"])
+        load_network(ppo.critic, state["critic"])
+        load_optimizer(ppo.optimizer, state["optimizer"])
+        ppo.learning_rate = state["learning_rate"]
+        for group in ppo.optimizer.param_groups:
+            group["lr"] = state["learning_rate"]
 
 
 def _ppo_config(config: TeacherConfig) -> dict[str, Any]:

@@ -16,7 +16,8 @@ TINY: dict[str, Any] = {
     "teacher": {"cars": 8, "iterations": 2, "steps": 6, "hidden": [8], "epochs": 1, "minibatches": 2},
     "student": {"channels": [4, 4], "hidden": 8},
     "distill": {
-        "cars": 4, "steps": 8, "teacher_steps": 1, "mixed_steps": 3, "batches": 1, "final_batches": 2, "batch": 8,
+        "cars": 4, "steps": 8, "teacher_steps": 1, "mixed_steps": 3, "batches": 1, "final_batches": 5, "batch": 8,
+        "iteration_steps": 3,
     },
 }  # fmt: skip
 

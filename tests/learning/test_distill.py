@@ -12,9 +12,10 @@ import torch
 
 from outlap.errors import OutlapError
 from outlap.learning.config import TrainingConfig
-from outlap.learning.distill import Distiller, Shards
+from outlap.learning.distill import Distiller
 from outlap.learning.eyes import Eyes
 from outlap.learning.run import contract
+from outlap.learning.shards import Shards
 from outlap.learning.student import AUXILIARY, Student, export
 from outlap.learning.task import TEACHER_INPUTS, DrivingTask
 from outlap.learning.teacher import Teacher
@@ -51,7 +52,7 @@ def distiller(ring: Track, car: Car, config: TrainingConfig) -> Distiller:
 
 def test_pictures_are_a_cars_own_and_never_from_before_its_episode(config: TrainingConfig) -> None:
     observation = Observation(view=config.view, frame_offsets=(0, 2, 3), commands=1)
-    shards = Shards(6, CARS, observation)
+    shards = Shards(100, 6, CARS, observation, None)
     shape = (CARS, config.view.height, config.view.width)
     # Car 1 starts anew at step 3, car 2 at every step; each picture says step * 10 + car.
     for step in range(6):
@@ -72,7 +73,7 @@ def test_pictures_are_a_cars_own_and_never_from_before_its_episode(config: Train
 
 
 def test_an_episode_older_than_the_data_begins_where_the_data_do(config: TrainingConfig) -> None:
-    shards = Shards(2, CARS, config.observation)
+    shards = Shards(100, 2, CARS, config.observation, None)
     frames = np.zeros((CARS, config.view.height, config.view.width), np.uint8)
     nothing = np.zeros((CARS, config.observation.commands, 2))
     for step in range(2):

@@ -35,7 +35,7 @@ def test_a_run_makes_a_policy_that_may_drive_and_twice_the_same(tiny: Make, car:
     assert policy.contract.seed == 3
     assert policy.contract.action.curvature_limit == tiny()["task"]["curvature_limit"]
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == [
-        "policy.onnx", "summary.json", "training.yaml",
+        "checkpoint", "policy.onnx", "summary.json", "training.yaml",
     ]  # fmt: skip
     # The configuration beside the policy is whole: it makes the very same policy again.
     again = load_training(tmp_path / "one" / "training.yaml", car)
