@@ -23,7 +23,7 @@ VERBS = (
 
 # What an install without an extra lacks, by the modules' names.
 EXTRAS = {
-    "sim": ("numba", "scipy", "matplotlib", "av"),
+    "sim": ("numba", "scipy", "matplotlib", "av", "clarabel"),
     "train": ("torch", "rsl_rl", "tensordict"),
     "ros": ("rclpy",),
 }

@@ -1,4 +1,4 @@
-"""``outlap track``: read routes, make new tracks, and look at them."""
+"""``outlap track``: read routes, make new tracks, look at them, and find their fastest lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Read DeepRacer routes, make new tracks, and look at them.",
+    help="Read DeepRacer routes, make new tracks, look at them, and find their fastest lines.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -102,6 +102,60 @@ def show(
     out = out or Path(f"{read.name}.png")
     write_atomic(out, track_picture(read))
     typer.echo(f"picture         {out}")
+
+
+@app.command(no_args_is_help=True)
+def line(
+    track: Annotated[str, typer.Argument(help="A shipped name, a folder, a track.yaml or a route .npy.")],
+    car: Annotated[str, typer.Option(help="A name in config/cars, or a car file.")] = "deepracer",
+    speed: Annotated[float, typer.Option(help="m/s, at most; the car's own limit holds, too.")] = 2.0,
+    curvature: Annotated[float | None, typer.Option(help="1/m, the tightest turn; the car's own by default.")] = None,
+    margin: Annotated[float, typer.Option(help="m, that all wheels keep from the borders.")] = 0.0,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Drive it the other way round.")] = False,
+    out: Annotated[Path | None, typer.Option(help="The picture; NAME-line.png in this folder by default.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Table of the line's points, .csv or .npy.")] = None,
+) -> None:
+    """Find the fastest lap of a car on a track, and draw it.
+
+    Examples:
+
+      outlap track line oval
+
+      outlap track line Monaco.npy --speed 3 --out monaco.png --export monaco.csv
+    """
+    from outlap.errors import OutlapError
+    from outlap.files import write_atomic
+    from outlap.simulation.yardstick import limits_of
+    from outlap.track.drawing import line_picture
+    from outlap.track.fastest import fastest_line
+    from outlap.track.formats import load_track
+    from outlap.track.table import check_table_name, save_line
+    from outlap.vehicle.car import load_car
+
+    if out is not None and out.suffix != ".png":
+        raise OutlapError(f"{out}: the picture is a PNG, so its name must end in .png.")
+    if export is not None:
+        check_table_name(export)
+    limits = limits_of(load_car(car), speed, curvature, margin=margin)
+    read = load_track(track)
+    if reverse:
+        read = read.reversed()
+    found = fastest_line(read, limits)
+    out = out or Path(f"{read.name}-line.png")
+    write_atomic(out, line_picture(read, found))
+    if export is not None:
+        save_line(found, export)
+    tightest = float(abs(found.curvature).max())
+    for what, value in (
+        ("track", read.name),
+        ("fastest lap", f"{found.lap_time:.2f} s flying, {found.standing_lap_time:.2f} s from rest"),
+        ("length", f"{found.length:.2f} m"),
+        ("speed", f"{found.length / found.lap_time:.2f} m/s ({found.speed.min():.2f} to {found.speed.max():.2f} m/s)"),
+        ("tightest turn", f"{tightest:.2f} 1/m, a radius of {1 / max(tightest, 1e-6):.2f} m"),
+        ("picture", str(out)),
+        *([("table", str(export))] if export is not None else []),
+    ):
+        typer.echo(f"{what:<16}{value}")
 
 
 def _save(track, out: Path | None, force: bool) -> None:

@@ -7,10 +7,12 @@ import io
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
+from outlap.track.fastest import FastestLine
 from outlap.track.geometry import TrackSet
 from outlap.track.measure import measure
 from outlap.track.polyline import arc_lengths
@@ -52,16 +54,40 @@ def draw_track(axes: Axes, track: Track) -> None:
 
 def track_picture(track: Track) -> bytes:
     """A PNG of the track with its figures in the title."""
-    size = np.ptp(np.concatenate([track.left, track.right]), axis=0)
-    figure = Figure(figsize=(INCHES, INCHES * float(np.clip(size[1] / size[0], 0.4, 1.6)) + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    draw_track(axes, track)
+    figure, axes = _sheet(track)
     figures = measure(track)
     axes.set_title(
         f"{track.name}: {figures.length:.1f} m long, {figures.mean_width:.2f} m wide, "
         f"tightest radius {figures.tightest_radius:.2f} m"
     )
+    return _png(figure)
+
+
+def line_picture(track: Track, line: FastestLine) -> bytes:
+    """A PNG of the fastest line on the track, coloured by speed."""
+    figure, axes = _sheet(track)
+    points = _closed(line.points)
+    speed = 0.5 * (line.speed + np.roll(line.speed, -1))
+    drawn = LineCollection(
+        list(np.stack([points[:-1], points[1:]], axis=1)), array=speed, cmap="turbo", linewidth=2.2, zorder=5
+    )
+    drawn.set_clim(min(speed.min(), 0.9 * speed.max()), speed.max())
+    axes.add_collection(drawn)
+    figure.colorbar(drawn, ax=axes, label="speed in m/s", shrink=0.8)
+    axes.set_title(f"{track.name}: fastest lap {line.lap_time:.2f} s, {line.length:.1f} m")
+    return _png(figure)
+
+
+def _sheet(track: Track) -> tuple[Figure, Axes]:
+    size = np.ptp(np.concatenate([track.left, track.right]), axis=0)
+    figure = Figure(figsize=(INCHES, INCHES * float(np.clip(size[1] / size[0], 0.4, 1.6)) + 0.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    draw_track(axes, track)
+    return figure, axes
+
+
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
     return buffer.getvalue()

@@ -88,3 +88,35 @@ def test_show_refuses_a_bad_track_and_draws_nothing(tmp_path: Path) -> None:
 def test_help_teaches_by_example() -> None:
     for verb in ("import", "generate", "show"):
         assert f"outlap track {verb} " in run(verb, "--help")
+
+
+def test_line_draws_and_exports_the_fastest_lap(tmp_path: Path) -> None:
+    picture, table, array = tmp_path / "oval.png", tmp_path / "oval.csv", tmp_path / "oval.npy"
+    printed = run("line", "oval", "--out", picture, "--export", table)
+    assert re.search(r"fastest lap +7\.\d\d s flying, 7\.\d\d s from rest", printed)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    rows = table.read_text().splitlines()
+    assert rows[0].startswith("# s m") and rows[1] == "s,x,y,heading,curvature,speed"
+    run("line", "oval", "--out", picture, "--export", array)
+    read = np.loadtxt(rows, delimiter=",", skiprows=2)
+    np.testing.assert_allclose(read, np.load(array), atol=1e-6)
+    assert (read[:, 5] <= 2.0 + 1e-6).all() and len(read) == len(rows) - 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--speed", "0"), "speed must be a positive number, not 0"),
+        (("--margin", "0.5"), "the road is 0.799 m wide .* need 1.159 m"),
+        (("--export", "line.txt"), "line.txt: .* must end in .csv or .npy"),
+        (("--out", "line.jpg"), "line.jpg: .* must end in .png"),
+        (("--car", "lorry"), "no car named 'lorry'"),
+    ],
+)
+def test_line_refuses_what_cannot_be(
+    words: tuple[str, ...], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutlapError, match=sentence):
+        run("line", "oval", *words)
+    assert list(tmp_path.iterdir()) == []
