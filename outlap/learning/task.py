@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from outlap.files import Model
-from outlap.learning.reward import Moment, Reward, progress
+from outlap.learning.reward import Moment, Reward, Scaled, progress
 from outlap.policy.contract import Action
+from outlap.simulation.bodies import draw_bodies
 from outlap.simulation.fleet import TICK, Fleet
-from outlap.simulation.randomization import CarRanges, Randomization
+from outlap.simulation.randomization import Randomization
 from outlap.states import State, restore, snapshot
 from outlap.track.geometry import TrackSet
 from outlap.vehicle import dynamics
@@ -34,6 +35,7 @@ class TaskConfig(Model):
     curvature_limit: Annotated[float, Field(gt=0)]  # 1/m
     speed_min: Annotated[float, Field(ge=0)]  # m/s
     speed_limit: Annotated[float, Field(gt=0)]  # m/s
+    table: tuple[tuple[float, float], ...] | None = None  # 1/m and m/s of each action, where they are a list
     episode_s: Annotated[float, Field(gt=1)]  # s, after which a car starts anew elsewhere
     edge_margin: Annotated[float, Field(ge=0)]  # m, wheels nearer to a border than this are penalised
     edge_penalty: Annotated[float, Field(ge=0)]  # per step, for a wheel on the border; grows linearly
@@ -43,7 +45,12 @@ class TaskConfig(Model):
     @property
     def action(self) -> Action:
         """Limits of the action, as they go into the policy file."""
-        return Action(curvature_limit=self.curvature_limit, speed_min=self.speed_min, speed_limit=self.speed_limit)
+        return Action(
+            curvature_limit=self.curvature_limit,
+            speed_min=self.speed_min,
+            speed_limit=self.speed_limit,
+            table=self.table,
+        )
 
     @property
     def ticks(self) -> int:
@@ -78,6 +85,9 @@ class DrivingTask:
         one_lap: bool = False,
     ) -> None:
         self.config = config
+        self.table: Floats | None = None  # (k, 2) like actions, where they are a list
+        if config.table is not None:
+            self.table = self.to_action(*np.array(config.table).T)
         self.reward: Reward = partial(progress, config=config) if reward is None else reward
         self.one_lap = one_lap
         self.fleet = Fleet(tracks, car, n)
@@ -89,7 +99,6 @@ class DrivingTask:
         self.travelled = np.zeros(n)  # m along the centre line since the episode began
         self.total_steps = 0
         self.episode_steps = round(config.episode_s * config.rate_hz)
-        self._nominal = dynamics.parameters(car)[0]
         self.reset(np.arange(n))
         self.age[:] = self.rng.integers(0, self.episode_steps, n)  # so that not all episodes end at once
 
@@ -104,29 +113,26 @@ class DrivingTask:
         offset = np.sum((middle - centre) * np.stack([-np.sin(heading), np.cos(heading)], axis=1), axis=1)
         offset += rng.uniform(-1, 1, k) * np.maximum(half - 0.12, 0)
         speed = np.where(rng.random(k) < 0.2, 0, rng.uniform(0, self.config.speed_limit, k))
-        if self.randomization.car is not None:
-            self._randomise_dynamics(rows, self.randomization.car)
+        draw_bodies(self.randomization.car, fleet, rows, rng)
         fleet.place(rows, track, s, offset, rng.normal(0, 0.2, k), speed)
         self.age[rows] = 0
         self.steps[rows] = 0
         self.travelled[rows] = 0
         self.last[rows] = np.stack([np.zeros(k), self.to_action(0 * speed, speed)[:, 1]], axis=1)
 
-    def _randomise_dynamics(self, rows: Rows, given: CarRanges) -> None:
-        k, rng = len(rows), self.rng
-        p = np.tile(self._nominal, (k, 1))
-        for column, factor in (
-            (dynamics.FRICTION, given.friction), (dynamics.STIFFNESS, given.cornering_stiffness),
-            (dynamics.MASS, given.mass), (dynamics.STEERING_LAG, given.servo_lag),
-            (dynamics.STEERING_RATE, given.servo_rate), (dynamics.DRIVE_LAG, given.motor_lag),
-            (dynamics.ACCELERATION, given.acceleration), (dynamics.DECELERATION, given.deceleration),
-            (dynamics.WHEEL_RADIUS, given.wheel_radius),
-        ):  # fmt: skip
-            if factor is not None:
-                p[:, column] *= factor.draw(rng, k)
-        self.fleet.parameter[rows] = p
-        if given.action_delay is not None:
-            self.fleet.delay[rows] = given.action_delay.draw(rng, k) / TICK
+    def start(self, rows: Rows, track: Rows, s: Floats, rng: np.random.Generator) -> None:
+        """Start the episodes of ``rows`` at rest on the centre line at ``s`` m of ``track``, cars drawn by ``rng``."""
+        draw_bodies(self.randomization.car, self.fleet, rows, rng)
+        self.fleet.place(rows, track, s)
+        self.age[rows] = self.steps[rows] = 0
+        self.travelled[rows] = 0
+        self.last[rows] = self.to_action(np.zeros(len(rows)), np.zeros(len(rows)))
+
+    def keep(self, rows: Rows) -> None:
+        """From now on there are only the cars ``rows`` (k,), in this order."""
+        self.fleet.keep(rows)
+        self.age, self.steps = self.age[rows], self.steps[rows]
+        self.travelled, self.last = self.travelled[rows], self.last[rows]
 
     def to_command(self, action: Floats) -> tuple[Floats, Floats]:
         """Curvature (1/m) and speed (m/s) of actions (n, 2)."""
@@ -202,11 +208,14 @@ class DrivingTask:
 
     def state(self) -> State:
         """All that the next step depends on."""
-        return {**snapshot(self), "fleet": snapshot(self.fleet)}
+        state = {**snapshot(self), "fleet": snapshot(self.fleet)}
+        return {**state, "reward": self.reward.state()} if isinstance(self.reward, Scaled) else state
 
     def load(self, state: State) -> None:
         """Go on where ``state`` was taken."""
-        restore(self, {name: value for name, value in state.items() if name != "fleet"})
+        restore(self, {name: value for name, value in state.items() if name not in ("fleet", "reward")})
+        if isinstance(self.reward, Scaled):
+            self.reward.load(state["reward"])
         restore(self.fleet, state["fleet"])
 
     def teacher_observation(self) -> NDArray[np.float32]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outlap.camera.model import OPTICAL_TO_BASE
 from outlap.simulation.ground import bounds
-from outlap.simulation.look import BOXES, Looks
+from outlap.simulation.look import Looks
 from outlap.simulation.render import Renderer
 from outlap.track.geometry import Located, TrackSet
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
 from outlap.vehicle.outline import wheel_places
 
+GOLDEN = (5**0.5 - 1) / 2  # whose multiples spread over 0 to 1 evenly and without a pattern that could be learned
 TICK = 1 / 120  # s, the grain of simulated time: commands take effect and delays are counted in whole ticks
 
 Floats = NDArray[np.float64]
@@ -51,6 +51,10 @@ class Fleet:
         state: (n, 7) rows of :mod:`outlap.vehicle.dynamics`.
         parameter: (n, 15) each car's own dynamics.
         delay: (n,) whole ticks from a command to its effect at the actuators.
+        jitter: (n,) whole ticks, the most that a step adds to the delay.
+        beat: (n,) 0 to 1, which part of the jitter the last step added.
+        trim: (n,) rad, by which the front wheel stands to the left of where its servo holds it.
+        backlash: (n,) rad, play between servo and wheel.
         located: where the cars' middles are along their tracks.
     """
 
@@ -62,6 +66,9 @@ class Fleet:
         self.state = np.zeros((n, dynamics.STATE_SIZE))
         self.parameter = dynamics.parameters(car, n)
         self.delay = np.zeros(n, dtype=np.int64)
+        self.jitter = np.zeros(n, dtype=np.int64)
+        self.beat, self.trim, self.backlash = np.zeros(n), np.zeros(n), np.zeros(n)
+        self._linkage = np.zeros(n)  # rad, where the play has left the wheel
         self._command = np.zeros((2, n))  # steering angle (rad) and wheel speed (rad/s) now at the actuators
         self.located: Located = tracks.locate(self.track, self.middle())
 
@@ -98,13 +105,23 @@ class Fleet:
         back = np.stack([np.cos(yaw), np.sin(yaw)], axis=1) * half
         self.put(at, xy[:, 0] - back[:, 0], xy[:, 1] - back[:, 1], yaw, speed)
 
+    def keep(self, rows: Rows) -> None:
+        """From now on there are only the cars ``rows`` (k,), in this order."""
+        self.n = len(rows)
+        self.track, self.state, self.parameter = self.track[rows], self.state[rows], self.parameter[rows]
+        self.delay, self._command = self.delay[rows], self._command[:, rows]
+        self.jitter, self.beat, self._linkage = self.jitter[rows], self.beat[rows], self._linkage[rows]
+        self.trim, self.backlash = self.trim[rows], self.backlash[rows]
+        self.located = Located(*(values[rows] for values in vars(self.located).values()))
+
     def put(self, rows: ArrayLike, x: ArrayLike, y: ArrayLike, yaw: ArrayLike, speed: ArrayLike = 0) -> None:
         """Put base_link of cars at poses of the world (m, m, rad), rolling straight ahead at ``speed`` m/s."""
         at = np.atleast_1d(np.asarray(rows, dtype=np.int64))
         self.state[at] = 0
         for column, value in ((dynamics.X, x), (dynamics.Y, y), (dynamics.YAW, yaw), (dynamics.SPEED, speed)):
             self.state[at, column] = value
-        self._command[0, at] = 0
+        self._command[0, at] = self.trim[at]
+        self._linkage[at] = 0
         self._command[1, at] = self.state[at, dynamics.SPEED] / self.parameter[at, dynamics.WHEEL_RADIUS]
         self._locate(at)
 
@@ -114,13 +131,17 @@ class Fleet:
         Numbers that are not finite are taken as zero: the simulated actuators cannot follow them.
         """
         wanted = np.nan_to_num(np.stack([steering, wheel_speed]), nan=0, posinf=0, neginf=0)
-        # Runs of ticks in which no delay ends need one call only.
-        edges = sorted({0, ticks, *(int(d) for d in np.unique(self.delay) if d < ticks)})
-        for begin, end in pairwise(edges):
-            self._command = np.where(self.delay <= begin, wanted, self._command)
-            dynamics.advance(self.state, self.parameter, self._command[0], self._command[1], (end - begin) * TICK)
+        half = self.backlash / 2
+        self._linkage = np.clip(self._linkage, wanted[0] - half, wanted[0] + half)
+        wanted[0] = self._linkage + self.trim
+        self.beat = (self.beat + GOLDEN) % 1
+        delay = self.delay + (self.beat * (self.jitter + 1)).astype(np.int64)
+        # Tick by tick, also where no delay ends: a car's rounding must not depend on the others' delays.
+        for tick in range(ticks):
+            self._command = np.where(delay <= tick, wanted, self._command)
+            dynamics.advance(self.state, self.parameter, self._command[0], self._command[1], TICK)
         # A delay of the whole period and more would never take effect otherwise.
-        self._command = np.where(self.delay >= ticks, wanted, self._command)
+        self._command = np.where(delay >= ticks, wanted, self._command)
         self.located = self.tracks.locate(self.track, self.middle(), self.located.s)
 
     def wheel_clearance(self) -> Floats:
@@ -129,8 +150,10 @@ class Fleet:
         located = self.tracks.locate(np.repeat(self.track, 4), places.reshape(-1, 2), np.repeat(self.located.s, 4))
         return np.minimum(located.left, located.right).reshape(-1, 4)
 
-    def pictures(self, renderer: Renderer, mounts: Mounts, looks: Looks, lens: Rows | None = None) -> NDArray[np.uint8]:
-        """What the cameras see now, (n, H, W, channels) uint8; ``lens`` (n,) as in :meth:`Renderer.draw`."""
+    def pictures(
+        self, renderer: Renderer, mounts: Mounts, looks: Looks, lens: Rows | None = None, grain: Floats | None = None
+    ) -> NDArray[np.uint8]:
+        """What the cameras see now, (n, H, W, channels) uint8; ``lens``, ``grain`` (n,) as in :meth:`Renderer.draw`."""
         x, y, yaw = self.state[:, dynamics.X], self.state[:, dynamics.Y], self.state[:, dynamics.YAW]
         cosine, sine = np.cos(yaw), np.sin(yaw)
         eye = np.stack(
@@ -139,7 +162,7 @@ class Fleet:
         turn = np.zeros((self.n, 3, 3))
         turn[:, 0, 0], turn[:, 0, 1], turn[:, 1, 0], turn[:, 1, 1], turn[:, 2, 2] = cosine, -sine, sine, cosine, 1
         rotation = turn @ mount_rotations(mounts)
-        return renderer.draw(self.track, eye, rotation, looks, lens)
+        return renderer.draw(self.track, eye, rotation, looks, lens, grain)
 
     def _locate(self, rows: Rows) -> None:
         """Find cars anew that were put somewhere, searching their whole lap."""
@@ -166,23 +189,3 @@ def road_bounds(tracks: TrackSet) -> tuple[Floats, Floats]:
     """Lowest and highest x, y of each track's road, (T, 2) m each."""
     pairs = [bounds(track) for track in tracks.tracks]
     return np.stack([low for low, _ in pairs]), np.stack([high for _, high in pairs])
-
-
-def box_places(tracks: TrackSet, rows: Rows, near: Floats, rng: np.random.Generator) -> Floats:
-    """Places clear of the road for boxes, (k, BOXES, 2) m, NaN where a draw fell on it.
-
-    Args:
-        rows: (k,) index of the track of each car.
-        near: (k,) m, progress around which the boxes stand.
-        rng: source of the draws.
-    """
-    k = len(rows)
-    track = np.repeat(rows, BOXES)
-    s = (near[:, None] + rng.uniform(-1, 6, (k, BOXES))).ravel()
-    xy, half_width = tracks.middle(track, s)
-    _, heading = tracks.pose(track, s)
-    side = rng.choice([-1, 1], k * BOXES) * (half_width + rng.uniform(0.45, 2.0, k * BOXES))
-    places = xy + side[:, None] * np.stack([-np.sin(heading), np.cos(heading)], axis=1)
-    located = tracks.locate(track, places)
-    places[np.minimum(located.left, located.right) > -0.4] = np.nan
-    return places.reshape(k, BOXES, 2)

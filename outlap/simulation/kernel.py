@@ -77,6 +77,7 @@ def _kernel(channels: int, sources: int) -> Any:
             # The record's fields, in registers.
             look = looks[c]
             line_low, line_high = look.line_inset, look.line_inset + look.line_width
+            line_bend, bend = look.line_bend, look.line_bend / f4(42)  # a tile's deviation is 42 levels
             left_line, right_line, wear = look.left_line, look.right_line, look.wear
             centre_half, centre_line = look.centre_half, look.centre_line
             # A whole number of dashes a lap, so that none is cut at the start.
@@ -87,6 +88,7 @@ def _kernel(channels: int, sources: int) -> Any:
             eye_x, eye_y = ex * grain_scale, ey * grain_scale
             floor_tile = tile[look.floor_tile * SIZE * SIZE :]
             joint_rate, joint_half, joint = look.joint_rate, look.joint_half, look.joint
+            joint_cross = look.joint_cross
             joint_cos, joint_sin = look.joint_cos * joint_rate, look.joint_sin * joint_rate
             joint_x, joint_y = ex * joint_cos + ey * joint_sin, ey * joint_cos - ex * joint_sin
             joint_step = one / joint_rate
@@ -129,7 +131,7 @@ def _kernel(channels: int, sources: int) -> Any:
                     offset = min(abs(offset), f4(MARGIN))  # the map may know no nearer one
                     broad, reach = found[blocks.BROAD * LANES + lane], found[blocks.REACH * LANES + lane]
                     # First order fails where two borders are equally near, which only a wide block sees both of.
-                    reach = reach + half * broad + (texel if reach > f4(0.1) else f4(0.003))
+                    reach = reach + f4(3.1) * line_bend + half * broad + (texel if reach > f4(0.1) else f4(0.003))
                     near = highest < f4(NEAR) and broad < width
                     on_road = near and edge - reach > max(line_high, zero)
                     off_road = near and edge + reach < min(line_low, zero)
@@ -167,6 +169,7 @@ def _kernel(channels: int, sources: int) -> Any:
                     if bordered:
                         for u in range(P):
                             edge, gx, gy = packed_distance(line_word[2 * u], buf[6 * P + u], buf[7 * P + u])
+                            edge += bend * buf[14 * P + u]
                             # The pixel's footprint on the floor: t·a across, t·a / sin(elevation) in depth.
                             foot = buf[3 * P + u] * rays[3 * P + u]
                             p = (gx * buf[4 * P + u] + gy * buf[5 * P + u]) * slope
@@ -212,7 +215,7 @@ def _kernel(channels: int, sources: int) -> Any:
                             buf[12 * P + u] *= left_line
                             buf[13 * P + u] = zero
                     if joint > zero:
-                        # Floor joints: thin lines of a square grid.
+                        # Floor joints: thin lines, crossed or parallel.
                         for u in range(P):
                             rx, ry = buf[4 * P + u], buf[5 * P + u]
                             jx = rx * joint_cos + ry * joint_sin + joint_x
@@ -220,7 +223,7 @@ def _kernel(channels: int, sources: int) -> Any:
                             jx, jy = abs(jx - np.floor(jx) - half), abs(jy - np.floor(jy) - half)
                             t = buf[3 * P + u]
                             broad = t * t * rays[3 * P + u] * per_ez
-                            near = (half - max(jx, jy)) * joint_step
+                            near = (half - max(jx, jy * joint_cross)) * joint_step
                             joints = min(near + broad * half, joint_half) - max(near - broad * half, -joint_half)
                             buf[15 * P + u] = max(joints, zero) / broad * joint * (one - buf[11 * P + u] * half)
                     if lit:

@@ -7,8 +7,10 @@ Its compiled part is in :mod:`outlap.simulation.kernel`. A first picture on a ma
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +64,7 @@ class Renderer:
         rotation: NDArray[np.float64],
         looks: Looks,
         lens: NDArray[np.int64] | None = None,
+        grain: NDArray[np.float64] | None = None,
     ) -> NDArray[np.uint8]:
         """Pictures of n cameras.
 
@@ -71,6 +74,7 @@ class Renderer:
             rotation: (n, 3, 3), turns vectors of the optical frame into the world's.
             looks: what the n worlds are made of.
             lens: (n,) through which of the lenses each camera sees; the first without it.
+            grain: (n,) 0 to 1, which noise each picture gets; drawn without it.
 
         Returns:
             (n, H, W, channels) uint8.
@@ -92,16 +96,20 @@ class Renderer:
             self._table, self._blocks, through, rotation.astype(np.float32), eye.astype(np.float32),
             track.astype(np.int64), self._lines, self.maps.along, self.maps.start, self.maps.frame, self.maps.lap,
             self.maps.width, looks.scalars, colours, looks.boxes, boxes, self._tiles, self._noise,
-            self.rng.integers(0, NOISE_TABLE, n), out.view(np.int64),
+            (NOISE_TABLE * (self.rng.random(n) if grain is None else grain)).astype(np.int64), out.view(np.int64),
         )  # fmt: skip
-        if self._pool is None or n < SHARED:
-            self._kernel(*arguments, 0, n)
-        else:
-            edges = np.linspace(0, n, SHARES * self._threads + 1).astype(int).tolist()
-            for share in [self._pool.submit(self._kernel, *arguments, *ends) for ends in pairwise(edges)]:
-                share.result()
+        self.share(n, self._kernel, *arguments)
         whole = out.reshape(n, rows * DOWN, columns * ACROSS, self.channels)
         return np.ascontiguousarray(whole[:, : self.height, : self.width])
+
+    def share(self, n: int, kernel: Callable[..., None], *arguments: Any) -> None:
+        """Call a compiled ``kernel`` with these arguments, and the first and last of ``n`` pictures, on all cores."""
+        if self._pool is None or n < SHARED:
+            kernel(*arguments, 0, n)
+            return
+        edges = np.linspace(0, n, SHARES * self._threads + 1).astype(int).tolist()
+        for share in [self._pool.submit(kernel, *arguments, *ends) for ends in pairwise(edges)]:
+            share.result()
 
 
 def warm(channels: int = 1) -> None:

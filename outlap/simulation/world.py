@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlap.camera.model import rays
-from outlap.simulation.fleet import TICK, Fleet, Mounts, box_places, road_bounds
+from outlap.simulation.dressing import draw_looks, settle
+from outlap.simulation.fleet import TICK, Fleet, Mounts, road_bounds
 from outlap.simulation.ground import GroundMaps
 from outlap.simulation.look import Looks
+from outlap.simulation.randomization import load_randomization
 from outlap.simulation.render import Renderer
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
@@ -51,9 +53,10 @@ class World:
         low, high = road_bounds(tracks)
         self._looks = Looks.plain(1, low[0], high[0])
         if look == "random":
-            start = np.zeros(1, dtype=np.int64)
-            places = box_places(tracks, start, rng.uniform(0, tracks.length), rng)
-            self._looks.randomise(start, low, high, places, rng)
+            ranges = load_randomization("full").look
+            assert ranges is not None
+            self._looks = draw_looks(ranges, 1, rng)
+            settle(self._looks, tracks, np.zeros(1, dtype=np.int64), rng.uniform(0, tracks.length), low, high)
         camera = car.camera
         self._mounts = Mounts.alike(1, camera.x, camera.height, camera.pitch, camera.y, camera.roll, camera.yaw)
         self._renderer = Renderer(rays(camera.lens), GroundMaps.of([track]), channels=3, seed=seed, parallel=False)

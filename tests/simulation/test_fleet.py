@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from outlap.simulation.fleet import TICK, Fleet, Mounts, box_places, mount_rotations, road_bounds
+from outlap.simulation.fleet import TICK, Fleet, Mounts, mount_rotations
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle import dynamics
@@ -93,16 +93,3 @@ def test_mounts_are_alike_or_each_its_own() -> None:
     np.testing.assert_array_equal(rotations[0], rotations[2])
     ahead = rotations[0] @ [0, 0, 1]
     np.testing.assert_allclose(ahead, [np.cos(0.3) * np.cos(0.2), np.cos(0.3) * np.sin(0.2), -np.sin(0.3)], atol=1e-12)
-
-
-def test_boxes_stand_clear_of_the_road(course: TrackSet) -> None:
-    rng = np.random.default_rng(0)
-    rows = np.zeros(60, dtype=np.int64)
-    near = rng.uniform(0, course.length[0], 60)
-    places = box_places(course, rows, near, rng).reshape(-1, 2)
-    found = np.isfinite(places[:, 0])
-    assert found.mean() > 0.3
-    located = course.locate(0, places[found])
-    assert np.minimum(located.left, located.right).max() <= -0.4
-    low, high = road_bounds(course)
-    assert (places[found] > low[0] - 3).all() and (places[found] < high[0] + 3).all()

@@ -11,8 +11,10 @@ from slow_renderer import Pose, bare, slow_picture
 
 from outlap.camera.model import mount_rotation, rays
 from outlap.camera.view import View
+from outlap.simulation.dressing import draw_looks
 from outlap.simulation.ground import GroundMaps
 from outlap.simulation.look import BOXES, CENTRE, FLOOR, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
+from outlap.simulation.randomization import load_randomization
 from outlap.simulation.render import Renderer
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Lens
@@ -183,9 +185,13 @@ def test_a_box_behind_the_camera_or_a_wall_is_not_seen(shoot: Callable, plain: P
 
 def random_looks(plain: Plain, n: int, seed: int) -> Looks:
     """As in training, with boxes all around."""
-    looks, rng = plain(n), np.random.default_rng(seed)
-    low, high = np.zeros((n, 2)), np.full((n, 2), 6.0)
-    looks.randomise(np.arange(n), low, high, rng.uniform(0, 6, (n, BOXES, 2)), rng)
+    rng = np.random.default_rng(seed)
+    ranges = load_randomization("full").look
+    assert ranges is not None
+    looks, walls = draw_looks(ranges, n, rng), plain(n).scalars
+    looks.boxes[..., :2] = rng.uniform(0, 6, (n, BOXES, 2))
+    for name in ("room_west", "room_east", "room_south", "room_north"):
+        looks.scalars[name] = walls[name]
     return looks
 
 
