@@ -7,43 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from diagnostic_msgs.msg import DiagnosticArray
 from outlap_nodes.messages import CURRENT, RECORD
 from std_srvs.srv import Trigger
 
-from outlap.files import lock_folder, share_directory
+from outlap.files import lock_folder
 from outlap.policy.file import load_policy
 
 pytestmark = pytest.mark.live
 
-TINY: dict[str, Any] = {
-    "tracks": 2,
-    "teacher": {"cars": 8, "iterations": 2, "steps": 6, "hidden": [8], "epochs": 1, "minibatches": 2},
-    "student": {"channels": [4, 4], "hidden": 8},
-    "distill": {
-        "cars": 4, "steps": 8, "teacher_steps": 1, "mixed_steps": 3, "batches": 1, "final_batches": 5, "batch": 8,
-        "iteration_steps": 4,
-    },
-}  # fmt: skip
 STAGES = ("", "tracks", "teacher", "student")
 FIRST = 150.0  # s for the first words of a trainer: the first start on a machine compiles
-
-
-@pytest.fixture
-def training(tmp_path: Path) -> Callable[..., Path]:
-    """``training(steps=8)``: a training file that takes seconds, or as long as the student has steps to drive."""
-
-    def make(steps: int = 8) -> Path:
-        content = yaml.safe_load((share_directory() / "config" / "training" / "quick.yaml").read_text())
-        for key, value in TINY.items():
-            content[key] = {**content[key], **value} if isinstance(value, dict) else value
-        content["distill"]["steps"] = steps
-        path = tmp_path / "tiny.yaml"
-        path.write_text(yaml.safe_dump(content))
-        return path
-
-    return make
 
 
 class Told:
