@@ -47,6 +47,7 @@ def inspect(
         ("past commands", f"{seen.commands}, newest first"),
         ("curvature", f"±{action.curvature_limit:.4g} 1/m"),
         ("speed", f"{action.speed_min:g} to {action.speed_limit:g} m/s"),
+        *([("one of", _listed(action.table))] if action.table else []),
         ("rate", f"{contract.rate_hz:g} per second"),
         (
             "needs a car with",
@@ -69,3 +70,8 @@ def inspect(
     console.print(f"{policy}: intact" + (f", fits the car {car}" if car else ""), soft_wrap=True)
     console.print(f"sha256 {loaded.digest}", soft_wrap=True)
     console.print(table)
+
+
+def _listed(table: tuple[tuple[float, float], ...]) -> str:
+    """The actions that a network chooses from."""
+    return "; ".join(f"{curvature:.3g} 1/m at {speed:g} m/s" for curvature, speed in table)

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlap.errors import OutlapError
-from outlap.learning.reward import Moment, Reward, progress
+from outlap.files import read_bytes, write_atomic
+from outlap.learning.reward import BUILT_IN, Moment, Reward, Scaled, progress
 from outlap.learning.reward_process import (
     MISTAKE,
     SETUP,
@@ -33,16 +34,23 @@ from outlap.learning.task import TaskConfig
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
 
-BUILT_IN = "progress"
 LIMIT = 4.0  # s that a step's rewards may take, all cars together; usual are some thousandths
 LOADING_LIMIT = 20.0  # s that importing the file may take: scipy from a cold disk needs several
+COPY = "reward.py"  # in a run's folder
 GRACE = 0.6  # s after a limit in which the process ends itself, and says where it was, before it is ended
 START = 60.0  # s for Python itself to start, on a machine however busy
 
 
 @contextlib.contextmanager
 def opened_reward(
-    reward: str, config: TaskConfig, tracks: TrackSet, car: Car, n: int, seed: int, log: Path | None = None
+    reward: str,
+    config: TaskConfig,
+    tracks: TrackSet,
+    car: Car,
+    n: int,
+    seed: int,
+    discount: float,
+    log: Path | None = None,
 ) -> Iterator[Reward]:
     """The reward that a training file names, for n cars on ``tracks``, for as long as the context lasts.
 
@@ -53,6 +61,7 @@ def opened_reward(
         car: what they are.
         n: how many there are.
         seed: of Python's and NumPy's own random numbers in the user's file.
+        discount: PPO's; the user's rewards are scaled to what it learns from best.
         log: file that what the user's file prints is added to, up to a megabyte; by default it goes nowhere.
 
     Raises:
@@ -64,7 +73,25 @@ def opened_reward(
         yield partial(progress, config=config)
         return
     with contextlib.closing(UserReward(Path(reward), tracks, car, n, seed, log)) as user:
-        yield user
+        yield Scaled(user, n, discount)
+
+
+def keep_copy(reward: str, out: Path, resuming: bool) -> None:
+    """Keep a copy of the user's reward file in a run's folder; when resuming, see that the file is still the same.
+
+    Raises:
+        OutlapError: the file cannot be read, or was changed since the run began, or the folder cannot be written.
+    """
+    if reward == BUILT_IN:
+        return
+    content, copy = read_bytes(Path(reward), "reward file"), out / COPY
+    if not resuming:
+        write_atomic(copy, content)
+    elif content != read_bytes(copy, "reward file"):
+        raise OutlapError(
+            f"{reward} was changed since the run in {out} began: put back what {copy} holds, or start a run in another "
+            "folder."
+        )
 
 
 class UserReward:
@@ -110,7 +137,7 @@ class UserReward:
         """
         if not self._finalizer.alive:
             raise OutlapError(f"{self.path}: the reward function's process has ended.")
-        content = self._exchange(STEP, pack(moment), LIMIT + GRACE, f"the rewards of {self._n} cars", LIMIT)
+        content = self._exchange(STEP, pack(moment), LIMIT + GRACE, f"rewarding {self._n} cars", LIMIT)
         return np.frombuffer(content, "<f8").copy()
 
     def close(self) -> None:
@@ -140,7 +167,7 @@ class UserReward:
         line, source = where(self.path, words)
         at = f" at `{source}`" if source else ""
         if code is None or "Timeout (" in words:
-            raise OutlapError(f"{self.path}{line}: {what} took over {limit:g} s; it was still{at}, and was ended.")
+            raise OutlapError(f"{self.path}{line}: {what} took over {limit:g} s and was ended{at}.")
         last = next((text.strip() for text in reversed(words.splitlines()) if text.strip()), "")
         why = f"signal {-code}" if code < 0 else f"code {code}{f', {last}' if last and not source else ''}"
         raise OutlapError(f"{self.path}{line}: {what} ended the reward function's process ({why}){at}.")

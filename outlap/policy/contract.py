@@ -52,11 +52,16 @@ class Action(Model):
     curvature_limit: Curvature  # 1/m, to either side
     speed_min: Annotated[float, Field(ge=0, le=30)]  # m/s
     speed_limit: Speed  # m/s
+    # curvature (1/m) and speed (m/s) of each action, where the network chooses from a list
+    table: Annotated[tuple[tuple[float, float], ...], Field(min_length=2, max_length=1000)] | None = None
 
     @model_validator(mode="after")
     def _order(self) -> Action:
         if self.speed_min > self.speed_limit:
             raise ValueError("speed_min is above speed_limit")
+        for curvature, speed in self.table or ():
+            if abs(curvature) > self.curvature_limit or not self.speed_min <= speed <= self.speed_limit:
+                raise ValueError(f"table: the action ({curvature:g}, {speed:g}) is beyond the action's own limits")
         return self
 
 

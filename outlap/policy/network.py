@@ -25,8 +25,8 @@ MAX_OPERATIONS = 4e8  # multiply-adds at the golden batch: 0.1 s on a slow core,
 # that makes tensors of a size given by data, nothing random, no strings.
 # fmt: off
 OPERATORS = frozenset((
-    "Abs", "Add", "AveragePool", "BatchNormalization", "Cast", "Celu", "Clip", "Concat", "Constant", "Conv", "Div",
-    "Elu", "Exp", "Flatten", "Gather", "Gelu", "Gemm", "GlobalAveragePool", "GroupNormalization", "HardSigmoid",
+    "Abs", "Add", "ArgMax", "AveragePool", "BatchNormalization", "Cast", "Celu", "Clip", "Concat", "Constant", "Conv",
+    "Div", "Elu", "Exp", "Flatten", "Gather", "Gelu", "Gemm", "GlobalAveragePool", "GroupNormalization", "HardSigmoid",
     "HardSwish", "Identity", "InstanceNormalization", "LayerNormalization", "LeakyRelu", "MatMul", "Max", "MaxPool",
     "Min", "Mish", "Mul", "Neg", "Pow", "PRelu", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceSum", "Relu",
     "Reshape", "Selu", "Shape", "Sigmoid", "Slice", "Softmax", "Softplus", "Softsign", "Split", "Sqrt", "Squeeze",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from outlap.learning.deepracer import FAR, Road, parameters
 from outlap.learning.reward import Moment
 from outlap.learning.task import DrivingTask, TaskConfig
-from outlap.learning.user_reward import opened_reward, row_distances
+from outlap.learning.user_reward import UserReward, row_distances
 from outlap.simulation.randomization import OFF
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
@@ -251,7 +252,7 @@ def test_files_like_those_of_the_guide_run(
     name: str, ring: Track, car: Car, reward_file: Callable[[str], Path]
 ) -> None:
     tracks = TrackSet([ring, ring.reversed()])
-    with opened_reward(str(reward_file(EXAMPLES[name])), TASK, tracks, car, 6, 0) as reward:
+    with closing(UserReward(reward_file(EXAMPLES[name]), tracks, car, 6, 0)) as reward:
         task = DrivingTask(tracks, car, 6, TASK, 3, OFF, reward, one_lap=True)
         for _ in range(12):
             rewards, *_ = task.step(np.zeros((6, 2)))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from outlap.errors import OutlapError
-from outlap.learning.reward import Moment, progress
+from outlap.learning.reward import Moment, Scaled, progress
 from outlap.learning.reward_process import LOG_LIMIT, pack, unpack
 from outlap.learning.task import DrivingTask, TaskConfig
-from outlap.learning.user_reward import UserReward, opened_reward
+from outlap.learning.user_reward import UserReward, keep_copy, opened_reward
 from outlap.simulation.randomization import OFF
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
@@ -53,7 +54,7 @@ def run(
     def rewards(code: str) -> np.ndarray | str:
         path = reward_file(code)
         try:
-            with opened_reward(str(path), TASK, tracks, car, CARS, 0) as reward:
+            with closing(UserReward(path, tracks, car, CARS, 0)) as reward:
                 return reward(moment)
         except OutlapError as error:
             said = str(error)
@@ -76,7 +77,7 @@ def test_a_moment_survives_its_way_to_the_other_process(moment: Moment) -> None:
 
 
 def test_the_built_in_reward_needs_no_process(tracks: TrackSet, car: Car, moment: Moment) -> None:
-    with opened_reward("progress", TASK, tracks, car, CARS, 0) as reward:
+    with opened_reward("progress", TASK, tracks, car, CARS, 0, 0.98) as reward:
         np.testing.assert_array_equal(reward(moment), progress(moment, TASK))
 
 
@@ -128,8 +129,8 @@ def test_any_one_number_is_a_reward(run: Run) -> None:
         ("import numpy as np\ndef reward(moment):\n    r = np.ones(4)\n    r[2] = np.inf\n    return r\n",
          "FILE: reward returned inf for travelled "),
         ("def reward(moment):\n    return moment.sped\n", "FILE, line 2: AttributeError: 'Moment' object has no"),
-        ("import os\ndef reward_function(params):\n    os._exit(3)\n", "FILE: the rewards of 4 cars ended the reward"),
-        ("import ctypes\ndef reward_function(params):\n    ctypes.string_at(0)\n", "FILE, line 3: the rewards of 4"),
+        ("import os\ndef reward_function(params):\n    os._exit(3)\n", "FILE: rewarding 4 cars ended the reward"),
+        ("import ctypes\ndef reward_function(params):\n    ctypes.string_at(0)\n", "FILE, line 3: rewarding 4"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_in_one_sentence_with_its_line(run: Run, code: str, said: str) -> None:
@@ -139,11 +140,8 @@ def test_a_mistake_is_told_in_one_sentence_with_its_line(run: Run, code: str, sa
 
 
 def test_a_missing_file_is_told(tracks: TrackSet, car: Car, tmp_path: Path) -> None:
-    with (
-        pytest.raises(OutlapError, match="there is no such reward file"),
-        opened_reward(str(tmp_path / "none.py"), TASK, tracks, car, CARS, 0),
-    ):
-        pass
+    with pytest.raises(OutlapError, match="there is no such reward file"):
+        UserReward(tmp_path / "none.py", tracks, car, CARS, 0)
 
 
 def test_prints_go_to_the_log_and_nowhere_else(
@@ -158,7 +156,7 @@ def test_prints_go_to_the_log_and_nowhere_else(
             return input() if False else 1.0
         """)
     log = path.with_name("reward.log")
-    with opened_reward(str(path), TASK, tracks, car, CARS, 0, log) as reward:
+    with closing(UserReward(path, tracks, car, CARS, 0, log)) as reward:
         np.testing.assert_array_equal(reward(moment), np.ones(CARS))
     assert log.read_text().startswith("at 1\nxxx")
     assert log.stat().st_size <= LOG_LIMIT
@@ -184,11 +182,51 @@ def test_it_may_import_its_neighbours_and_the_same_seed_gives_the_same_numbers(
 
 def test_the_process_ends_with_its_context(tracks: TrackSet, car: Car, reward_file: Callable[[str], Path]) -> None:
     path = reward_file("def reward_function(params):\n    return 1.0\n")
-    with opened_reward(str(path), TASK, tracks, car, CARS, 0) as reward:
-        assert isinstance(reward, UserReward)
+    with closing(UserReward(path, tracks, car, CARS, 0)) as reward:
         number = reward._process.pid
         os.kill(number, 0)
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
     with pytest.raises(OutlapError, match="has ended"):
         reward(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e4])
+def test_rewards_of_any_size_are_scaled_alike(moment: Moment, size: float) -> None:
+    rng = np.random.default_rng(0)
+    scaled = Scaled(lambda moment: size * rng.uniform(0, 1, CARS), CARS, 0.9)
+    first = [scaled(dataclasses.replace(moment, steps=np.full(CARS, step))) for step in range(1, 200)]
+    later = np.stack(first[100:])
+    assert later.mean() == pytest.approx(0.1, rel=0.2)  # sums of ten steps are worth about 1
+    again = Scaled(lambda moment: np.full(CARS, size), CARS, 0.9)
+    again.load(scaled.state())
+    here = dataclasses.replace(moment, steps=np.full(CARS, 200))
+    np.testing.assert_array_equal(again(here), size / np.sqrt(again.state()["_square"]))
+
+
+def test_one_odd_step_is_bounded_and_no_reward_at_all_is_no_fault(moment: Moment) -> None:
+    rewards = iter([0.0, 0.0, 1e5])
+    scaled = Scaled(lambda moment: np.full(CARS, next(rewards)), CARS, 0.9)
+    assert [float(np.abs(scaled(moment)).max()) for _ in range(3)] == [0, 0, pytest.approx(3**0.5)]
+
+
+def test_a_user_file_is_scaled_and_the_built_in_reward_is_not(
+    tracks: TrackSet, car: Car, moment: Moment, reward_file: Callable[[str], Path]
+) -> None:
+    path = reward_file("def reward_function(params):\n    return 700.0\n")
+    with opened_reward(str(path), TASK, tracks, car, CARS, 0, 0.98) as reward:
+        np.testing.assert_allclose(reward(moment), np.ones(CARS))
+
+
+def test_a_run_keeps_a_copy_and_goes_on_with_the_same_file_only(
+    reward_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path, out = reward_file("x = 1\n"), tmp_path / "run"
+    keep_copy("progress", out, resuming=True)
+    keep_copy(str(path), out, resuming=False)
+    assert (out / "reward.py").read_text() == "x = 1\n"
+    keep_copy(str(path), out, resuming=True)
+    path.write_text("x = 2\n")
+    with pytest.raises(OutlapError, match="was changed since the run in"):
+        keep_copy(str(path), out, resuming=True)
+    assert (out / "reward.py").read_text() == "x = 1\n"
