@@ -18,6 +18,7 @@ from tensordict import TensorDict
 
 from outlap.errors import OutlapError
 from outlap.files import Model
+from outlap.learning.categorical import CategoricalDistribution
 from outlap.learning.checkpoint import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.task import DrivingTask
 from outlap.states import State
@@ -47,7 +48,7 @@ class TeacherEnv(VecEnv):
     def __init__(self, task: DrivingTask) -> None:
         self.task = task
         self.num_envs = task.fleet.n
-        self.num_actions = 2
+        self.num_actions = 2 if task.table is None else 1  # a curvature and a speed, or the number of an action
         self.max_episode_length = task.episode_steps
         self.device = "cpu"
         self.cfg = {}
@@ -63,22 +64,33 @@ class TeacherEnv(VecEnv):
 
     def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
         """Take one action each; episodes that ended begin anew before the observation is made."""
-        reward, done, timed_out = self.task.step(actions.double().numpy())
+        reward, done, timed_out = self.task.step(in_parts(actions, self.task.table))
         self.task.reset(np.flatnonzero(done))
         extras = {"time_outs": torch.from_numpy(timed_out).float()}
         return self.get_observations(), torch.from_numpy(reward).float(), torch.from_numpy(done).float(), extras
 
 
-class Teacher:
-    """A trained teacher: labels states with what it would do."""
+def in_parts(output: torch.Tensor, table: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Actions (n, 2) in -1 … 1 of a network's outputs: themselves (n, 2), or numbers (n, 1) of the table's rows."""
+    return output.clamp(-1, 1).double().numpy() if table is None else table[output[:, 0].long().numpy()]
 
-    def __init__(self, network: torch.nn.Module) -> None:
+
+class Teacher:
+    """A trained teacher: labels states with what it would do.
+
+    Args:
+        network: from observations to actions, or to numbers of the table's rows.
+        table: (k, 2) the task's, where actions are a list.
+    """
+
+    def __init__(self, network: torch.nn.Module, table: NDArray[np.float64] | None = None) -> None:
         self._network = network.eval()
+        self._table = table
 
     def act(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
         """Actions (n, 2) in -1 … 1 for observations (n, 43)."""
         with torch.inference_mode():
-            return self._network(torch.from_numpy(observation)).clamp(-1, 1).double().numpy()
+            return in_parts(self._network(torch.from_numpy(observation)), self._table)
 
     def state(self) -> State:
         """Its weights."""
@@ -102,7 +114,9 @@ class TeacherTraining:
         self.iteration = 0  # the next one
         self._env = TeacherEnv(task)
         with contextlib.redirect_stdout(io.StringIO()):  # rsl-rl-lib prints its networks
-            algorithm = PPO.construct_algorithm(self._env.get_observations(), self._env, _ppo_config(config), "cpu")
+            algorithm = PPO.construct_algorithm(
+                self._env.get_observations(), self._env, _ppo_config(config, task.table), "cpu"
+            )
         self._ppo: Any = algorithm
         self._ppo.train_mode()
 
@@ -114,7 +128,7 @@ class TeacherTraining:
     @property
     def teacher(self) -> Teacher:
         """What has been learned so far."""
-        return Teacher(self._ppo.get_policy().as_jit())
+        return Teacher(self._ppo.get_policy().as_jit(), self.task.table)
 
     def iterate(self, between: Callable[[], None] = lambda: None) -> dict[str, float]:
         """Collect and update once; ``between`` is called between steps.
@@ -173,8 +187,12 @@ class TeacherTraining:
             group["lr"] = state["learning_rate"]
 
 
-def _ppo_config(config: TeacherConfig) -> dict[str, Any]:
+def _ppo_config(config: TeacherConfig, table: NDArray[np.float64] | None) -> dict[str, Any]:
     """Our numbers in rsl-rl-lib's form."""
+    if table is None:
+        distribution = {"class_name": "GaussianDistribution", "init_std": config.first_deviation, "std_type": "log"}
+    else:
+        distribution = {"class_name": CategoricalDistribution, "choices": len(table)}
     network = {
         "class_name": "MLPModel",
         "hidden_dims": list(config.hidden),
@@ -185,14 +203,7 @@ def _ppo_config(config: TeacherConfig) -> dict[str, Any]:
         "num_steps_per_env": config.steps,
         "obs_groups": {"actor": ["policy"], "critic": ["policy"]},
         "multi_gpu": None,
-        "actor": {
-            **network,
-            "distribution_cfg": {
-                "class_name": "GaussianDistribution",
-                "init_std": config.first_deviation,
-                "std_type": "log",
-            },
-        },
+        "actor": {**network, "distribution_cfg": distribution},
         "critic": dict(network),
         "algorithm": {
             "class_name": "PPO",
