@@ -1,5 +1,5 @@
 """Aggregated imitation (DAgger, Ross et al. 2011): the student drives, the teacher says what it would have done, and
-every picture ever seen stays in the data."""
+what was seen stays in the data. While the teacher itself still learns, it looks again at all of them now and then."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from outlap.learning.halves import Halves
 from outlap.learning.shards import Shards
 from outlap.learning.student import Student
 from outlap.learning.task import RATE_SCALE, DrivingTask
-from outlap.learning.teacher import Teacher
+from outlap.learning.teacher import TeacherTraining
 from outlap.policy.contract import Observation
 from outlap.policy.observation import frames_to_tensor
 from outlap.states import State
 from outlap.vehicle import dynamics
 
 Rows = NDArray[np.int64]
-ACTION_WEIGHTS = torch.tensor([2.0, 0.5])  # of the squared errors of curvature and speed, as parts of their limits
 DIVERGED = "the student's learning diverged: lower distill.learning_rate."
 BEND_AHEAD = 0.5  # m, where the auxiliary "bend" looks at the road's curvature
 
@@ -74,7 +73,7 @@ class Distiller:
     Args:
         task: the cars; its episodes are this object's to reset.
         eyes: their cameras.
-        teacher: who labels.
+        training: of the teacher, who labels; it goes on beside the student's.
         student: who learns.
         observation: what the student is given.
         config: the schedule.
@@ -86,14 +85,15 @@ class Distiller:
         self,
         task: DrivingTask,
         eyes: Eyes,
-        teacher: Teacher,
+        training: TeacherTraining,
         student: Student,
         observation: Observation,
         config: DistillConfig,
         seed: int,
         folder: Path | None = None,
     ) -> None:
-        self.task, self.eyes, self.teacher, self.config = task, eyes, teacher, config
+        self.task, self.eyes, self.training, self.config = task, eyes, training, config
+        self.teacher = training.teacher
         self.student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._halves = Halves(self.student)
         self.observation = observation
@@ -108,6 +108,7 @@ class Distiller:
         n = config.cars
         self._commands = np.zeros((n, observation.commands, 2), dtype=np.float32)
         self._age = np.zeros(n, dtype=np.int64)
+        self._mirrors = task.table is None or symmetric(task.table)
         self._scale = np.array([task.config.curvature_limit, task.config.speed_limit])
         # Each car hands over to the student at its own moment, the last ones at the end of the mixed steps.
         self._handover = config.teacher_steps + np.linspace(0, config.mixed_steps, n)
@@ -128,8 +129,14 @@ class Distiller:
             OutlapError: the learning diverged, or the data cannot be written.
         """
         config = self.config
+        taught = self.training.beside
+        for _ in range(taught):
+            self.training.iterate(between)
         numba.get_num_threads()  # starts the renderer's threads, which would undo the next line when they start later
         torch.set_num_threads(1)  # the halves are the threads
+        if taught:
+            self.teacher = self.training.teacher
+            self.shards.label(self.teacher.act)
         found: list[dict[str, float]] = []
         if self.iteration < config.driving:
             first = self.iteration * config.iteration_steps
@@ -156,7 +163,7 @@ class Distiller:
             "batches": self.done_batches,
             "task": self.task.state(),
             "eyes": self.eyes.state(),
-            "teacher": self.teacher.state(),
+            "training": self.training.state(),
             "student": network_state(self.student),
             "optimizer": optimizer_state(self.optimizer),
             "rng": self.rng.bit_generator.state,
@@ -174,19 +181,23 @@ class Distiller:
         self.iteration, self.done_batches = state["iteration"], state["batches"]
         self.task.load(state["task"])
         self.eyes.load(state["eyes"])
-        self.teacher.load(state["teacher"])
+        self.training.load(state["training"])
+        self.teacher = self.training.teacher
         load_network(self.student, state["student"])
         load_optimizer(self.optimizer, state["optimizer"])
         self.rng.bit_generator.state = state["rng"]
         self._commands[...], self._age[...] = state["commands"], state["age"]
         self.shards.load(state["shards"])
+        torch.set_num_threads(1)  # as when they were labelled
+        self.shards.label(self.teacher.act)
 
     def drive(self, step: int) -> dict[str, float]:
         """One step of every car, appended to the data."""
         task, config = self.task, self.config
-        wanted = self.teacher.act(task.teacher_observation())
+        known = task.teacher_observation()
+        wanted = self.teacher.act(known)
         frames = self.eyes.look()
-        self.shards.append(frames, self._commands, wanted, self._auxiliary(), self._age)
+        self.shards.append(frames, self._commands, known, wanted, self._auxiliary(), self._age)
         action = wanted.copy()
         driven = step >= self._handover
         if driven.any():
@@ -219,7 +230,7 @@ class Distiller:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         rows = self.rng.integers(0, self.shards.size, config.batch)
-        mirror = bool(self.done_batches % 2)  # every other batch: left and right must mean the same
+        mirror = self._mirrors and bool(self.done_batches % 2)  # every other batch: left and right must mean the same
         halves = np.array_split(rows, 2)
         loss = self._halves.gradients(lambda student, half: self._loss(student, halves[half], mirror))
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
@@ -235,8 +246,8 @@ class Distiller:
         auxiliary = torch.from_numpy(self.shards.auxiliary[rows])
         if mirror:
             frames, commands, action, auxiliary = mirrored(frames, commands, action, auxiliary)
-        predicted, guessed = student(frames.contiguous(memory_format=torch.channels_last), commands)
-        loss = (predicted - action).square().mean(0) @ ACTION_WEIGHTS
+        predicted, guessed = student.quickly(frames, commands)
+        loss = student.imitation_loss(predicted, action)
         return loss + self.config.auxiliary_weight * (guessed - auxiliary).square().mean()
 
     def _act(self, rows: Rows) -> NDArray[np.float64]:
@@ -247,12 +258,12 @@ class Distiller:
             with torch.inference_mode():
                 frames = torch.from_numpy(frames_to_tensor(self.shards.pictures(halves[half])))
                 commands = torch.from_numpy(self.shards.commands[halves[half]])
-                return student(frames.contiguous(memory_format=torch.channels_last), commands)[0]
+                return student.quickly(frames, commands)[0]
 
         action = torch.cat(self._halves.each(act))
         if not torch.isfinite(action).all():
             raise OutlapError(DIVERGED)
-        return action.clamp(-1, 1).double().numpy()
+        return self.student.decided(action).double().numpy()
 
     def _auxiliary(self) -> NDArray[np.float64]:
         """The auxiliary targets, (n, 6), each of about unit size."""
@@ -282,3 +293,9 @@ def mirrored(
     flip = torch.tensor([-1.0, 1.0])
     swapped = auxiliary[:, [1, 0, 2, 3, 4, 5]] * torch.tensor([1.0, 1.0, -1.0, -1.0, 1.0, -1.0])
     return frames.flip(-1), commands * flip, action * flip, swapped
+
+
+def symmetric(table: NDArray[np.float64]) -> bool:
+    """Whether a list of actions (k, 2) holds each one's mirror image, too."""
+    apart = np.abs(table[:, None] * [-1, 1] - table).sum(axis=2)
+    return bool((apart.min(axis=1) < 1e-6).all())

@@ -10,6 +10,7 @@ import hashlib
 import os
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from outlap.errors import OutlapError
 from outlap.learning.student import AUXILIARY
+from outlap.learning.task import TEACHER_INPUTS
 from outlap.policy.contract import Observation
 from outlap.states import State
 
@@ -54,6 +56,7 @@ class Shards:
             [
                 ("frames", np.uint8, (cars, view.height, view.width)),
                 ("commands", np.float32, (cars, observation.commands, 2)),
+                ("known", np.float32, (cars, TEACHER_INPUTS)),
                 ("action", np.float32, (cars, 2)),
                 ("auxiliary", np.float32, (cars, len(AUXILIARY))),
                 ("back", np.uint8, (cars,)),
@@ -64,6 +67,7 @@ class Shards:
             for name, (kind, *_) in (self.record.fields or {}).items()
         }
         self.frames, self.commands = self._fields["frames"], self._fields["commands"]
+        self.known = self._fields["known"]
         self.action, self.auxiliary = self._fields["action"], self._fields["auxiliary"]
         self.back = self._fields["back"]  # earlier pictures of the same episode, as far as any are asked for
         self.steps = 0  # appended so far
@@ -85,11 +89,12 @@ class Shards:
         self,
         frames: NDArray[np.uint8],
         commands: NDArray[np.float32],
+        known: NDArray[np.float32],
         action: NDArray[np.float64],
         auxiliary: NDArray[np.float64],
         age: NDArray[np.int64],
     ) -> None:
-        """One step of all cars; ``age`` (n,) counts the steps since each car's episode began.
+        """One step of all cars; ``known`` is what the teacher saw, ``age`` (n,) the steps since each episode began.
 
         Raises:
             OutlapError: the shards' folder cannot be written.
@@ -97,7 +102,7 @@ class Shards:
         self.steps += 1
         rows = slice(self.newest[0], self.newest[0] + self.cars)
         self.frames[rows], self.commands[rows] = frames, commands
-        self.action[rows], self.auxiliary[rows] = action, auxiliary
+        self.known[rows], self.action[rows], self.auxiliary[rows] = known, action, auxiliary
         self.back[rows] = np.minimum(age, self.offsets.max())
         if self._folder is not None:
             if self._writer is None:
@@ -105,6 +110,12 @@ class Shards:
                 self._writer = _Writer(self._folder / name, self.steps - 1)
             # Views, not copies: the ring turns round only long after the iteration, at whose end the writer is done.
             self._writer.write([self._fields[name][rows] for name in self._fields])
+
+    def label(self, act: Callable[[NDArray[np.float32]], NDArray[np.float64]]) -> None:
+        """Take all actions anew from what the teacher saw, step by step as they were first taken: bit for bit alike."""
+        for start in range(0, self.size, self.cars):
+            rows = slice(start, start + self.cars)
+            self.action[rows] = act(self.known[rows])
 
     def pictures(self, rows: Rows) -> NDArray[np.uint8]:
         """(k, T, H, W): each row's picture and earlier ones; an episode's first stands in for those before it."""

@@ -1,17 +1,21 @@
-"""The student: a small convolutional network from two frames and its last commands to curvature and speed."""
+"""The student: a small convolutional network from pictures and its last commands to curvature and speed."""
 
 from __future__ import annotations
 
 import io
 from typing import Annotated
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import nn
 
 from outlap.files import Model
+from outlap.learning.precision import autocast
 from outlap.policy.contract import Action, Observation
 
+ACTION_WEIGHTS = torch.tensor([2.0, 0.5])  # of the squared errors of curvature and speed, as parts of their limits
 # What the student also has to predict while it learns (never exported): it makes the features say where the car is.
 AUXILIARY = ("left", "right", "turn", "bend", "speed", "yaw rate")
 
@@ -21,49 +25,93 @@ class StudentConfig(Model):
 
     frame_offsets: tuple[Annotated[int, Field(ge=0)], ...]  # frames back in time, newest first
     commands: Annotated[int, Field(ge=1)]  # past commands that it remembers
-    channels: tuple[Annotated[int, Field(ge=1)], ...]  # of each convolution; each halves the picture
+    first_row: Annotated[int, Field(ge=0)]  # row of the view from which on it looks; those above show no road
+    channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]  # of each convolution
     hidden: Annotated[int, Field(ge=1)]  # width of the layer that joins picture and commands
 
 
 class Student(nn.Module):
-    """frames (N, T, H, W), commands (N, K, 2) -> action (N, 2) in -1 … 1 and auxiliary predictions (N, 6)."""
+    """frames (N, T, H, W), commands (N, K, 2) -> action (N, 2) in -1 … 1 and auxiliary predictions (N, 6).
 
-    def __init__(self, config: StudentConfig, observation: Observation) -> None:
+    Given a ``table`` (k, 2) of actions, it gives scores (N, k) of them instead of an action.
+    """
+
+    table: torch.Tensor | None
+
+    def __init__(
+        self, config: StudentConfig, observation: Observation, table: NDArray[np.float64] | None = None
+    ) -> None:
         super().__init__()
+        self.register_buffer("table", None if table is None else torch.from_numpy(table).float())
+        outputs = 2 if table is None else len(table)
         layers: list[nn.Module] = []
         before = len(observation.frame_offsets)
-        for index, channels in enumerate(config.channels):
-            size = 5 if index == 0 else 3
-            layers += [nn.Conv2d(before, channels, size, stride=2, padding=size // 2), nn.ReLU()]
+        for channels in config.channels:
+            # Patches first: a quarter of the size at once costs a third of two convolutions that each halve it.
+            first = not layers
+            convolution = nn.Conv2d(before, channels, 4, stride=4) if first else nn.Conv2d(before, channels, 3, 2, 1)
+            layers += [convolution, nn.ReLU()]
             before = channels
+        self.first_row = config.first_row
         self.features = nn.Sequential(*layers, nn.Flatten())
         with torch.no_grad():
             view = observation.view
-            width = self.features(torch.zeros(1, len(observation.frame_offsets), view.height, view.width)).shape[1]
+            seen = torch.zeros(1, len(observation.frame_offsets), view.height - self.first_row, view.width)
+            width = self.features(seen).shape[1]
         self.picture = nn.Sequential(nn.Linear(width, config.hidden), nn.ReLU())
         self.auxiliary = nn.Linear(config.hidden, len(AUXILIARY))
         self.joint = nn.Sequential(
-            nn.Linear(config.hidden + 2 * observation.commands, config.hidden), nn.ReLU(), nn.Linear(config.hidden, 2)
+            nn.Linear(config.hidden + 2 * observation.commands, config.hidden),
+            nn.ReLU(),
+            nn.Linear(config.hidden, outputs),
         )
 
     def forward(self, frames: torch.Tensor, commands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The action, not yet clipped, and the auxiliary predictions."""
-        seen = self.picture(self.features(frames))
+        """The action, not yet clipped, or the scores, and the auxiliary predictions."""
+        return self._decide(self._see(frames), commands)
+
+    def quickly(self, frames: torch.Tensor, commands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same, seen in half precision where the processor has it: for learning, not for the exported file."""
+        with autocast():
+            seen = self._see(frames.contiguous(memory_format=torch.channels_last))
+        return self._decide(seen.float(), commands)
+
+    def _see(self, frames: torch.Tensor) -> torch.Tensor:
+        return self.picture(self.features(frames[:, :, self.first_row :]))
+
+    def _decide(self, seen: torch.Tensor, commands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.joint(torch.cat([seen, commands.flatten(1)], dim=1)), self.auxiliary(seen)
 
+    def decided(self, output: torch.Tensor) -> torch.Tensor:
+        """Actions (N, 2) in -1 … 1 of what the network gives."""
+        return output.clamp(-1, 1) if self.table is None else self.table[output.argmax(1)]
 
-class _Exported(nn.Module):
+    def imitation_loss(self, output: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """How far what the network gives is from actions (N, 2): weighted square, or cross-entropy of the choice."""
+        if self.table is None:
+            return (output - action).square().mean(0) @ ACTION_WEIGHTS
+        return nn.functional.cross_entropy(output, torch.cdist(action, self.table).argmin(1))
+
+
+class Exported(nn.Module):
     """The student with its output in the policy file's units."""
+
+    table: torch.Tensor | None
 
     def __init__(self, student: Student, action: Action) -> None:
         super().__init__()
         self.student = student
+        table = None if action.table is None else torch.tensor(action.table)
+        self.register_buffer("table", table)
         half = (action.speed_limit - action.speed_min) / 2
         self.register_buffer("scale", torch.tensor([action.curvature_limit, half]))
         self.register_buffer("middle", torch.tensor([0.0, action.speed_min + half]))
 
     def forward(self, frames: torch.Tensor, commands: torch.Tensor) -> torch.Tensor:
-        return self.student(frames, commands)[0].clamp(-1, 1) * self.scale + self.middle
+        output = self.student(frames, commands)[0]
+        if self.table is not None:
+            return self.table[output.argmax(1)]
+        return output.clamp(-1, 1) * self.scale + self.middle
 
 
 def export(student: Student, observation: Observation, action: Action) -> bytes:
@@ -71,7 +119,7 @@ def export(student: Student, observation: Observation, action: Action) -> bytes:
     view = observation.view
     frames = torch.zeros(1, len(observation.frame_offsets), view.height, view.width)
     commands = torch.zeros(1, observation.commands, 2)
-    module = _Exported(student, action).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    module = Exported(student, action).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     target = io.BytesIO()
     torch.onnx.export(
         module,

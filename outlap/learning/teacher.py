@@ -30,6 +30,8 @@ class TeacherConfig(Model):
 
     cars: Annotated[int, Field(ge=1)]  # cars that learn at once
     iterations: Annotated[int, Field(ge=1)]  # of collecting and updating
+    head_start: Annotated[int, Field(ge=1)]  # of these, before the student begins
+    beside: Annotated[int, Field(ge=1)]  # in each of the student's iterations, until all are done
     steps: Annotated[int, Field(ge=1)]  # steps each car takes an iteration
     hidden: tuple[Annotated[int, Field(ge=1)], ...]  # widths of the hidden layers, actor and critic alike
     learning_rate: Annotated[float, Field(gt=0)]  # the first; PPO then adapts it to desired_kl
@@ -122,8 +124,13 @@ class TeacherTraining:
 
     @property
     def iterations(self) -> int:
-        """Of the whole schedule."""
-        return self.config.iterations
+        """Before the student begins; the others it learns beside the student."""
+        return min(self.config.head_start, self.config.iterations)
+
+    @property
+    def beside(self) -> int:
+        """How many are due in the student's next iteration; 0 when the teacher has learned all it will."""
+        return min(self.config.beside, self.config.iterations - self.iteration)
 
     @property
     def teacher(self) -> Teacher:

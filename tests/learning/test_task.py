@@ -14,7 +14,7 @@ from outlap.learning.distill import Distiller, mirrored
 from outlap.learning.eyes import Eyes
 from outlap.learning.student import Student
 from outlap.learning.task import TEACHER_INPUTS, DrivingTask, TaskConfig
-from outlap.learning.teacher import Teacher, TeacherEnv
+from outlap.learning.teacher import TeacherEnv, TeacherTraining
 from outlap.simulation.look import WALL_DARK, WALL_LIGHT
 from outlap.simulation.randomization import OFF
 from outlap.track.formats import load_track
@@ -77,7 +77,7 @@ def test_progress_pays_and_driving_back_costs(ring: Track, car: Car, config: Tra
 
 
 def test_wheels_near_a_border_cost_the_more_the_nearer(ring: Track, car: Car, config: TrainingConfig) -> None:
-    task = make(ring, car, config.task, speed_min=0.0, change_penalty=0.0)
+    task = make(ring, car, config.task, speed_min=0.0, change_penalty=0.0, edge_margin=0.05)
     half = 0.4 - car.axles.track / 2  # m, of the road inside the wheels
     task.fleet.place(np.arange(4), 0, np.arange(4), [0, half - 0.03, half, half + 0.02], speed=0)
     reward, done, _ = task.step(np.tile(STILL, (4, 1)))
@@ -180,8 +180,8 @@ def test_in_a_mirror_all_is_the_same_with_left_and_right_changed(car: Car, confi
         eyes._looks.scalars[name] = 0
     eyes._looks.colours[:, WALL_DARK] = eyes._looks.colours[:, WALL_LIGHT]
     student = Student(config.student, config.observation)
-    teacher = Teacher(torch.nn.Linear(TEACHER_INPUTS, 2))
-    distiller = Distiller(task, eyes, teacher, student, config.observation, config.distill, 0)
+    training = TeacherTraining(task, config.teacher)
+    distiller = Distiller(task, eyes, training, student, config.observation, config.distill, 0)
     for step in range(12):
         action = np.array([0.4 * np.sin(step), 0.1])
         task.step(np.stack([action, action * [-1, 1]]))
