@@ -74,7 +74,8 @@ class TrainerNode(LifecycleProgram):
         self._training = None if parameters.resume else load_training(parameters.config or parameters.preset, self._car)
         self._held.enter_context(lock_folder(self._out))
         self._steady = steady_clock()
-        self._told, self._published, self._saved = seconds(self._steady), (-1, ""), 0
+        self._told = seconds(self._steady), 0  # when, and after how many reports
+        self._published, self._saved = (-1, ""), 0
         self._states = self.create_publisher(DiagnosticArray, "/trainer/status", CURRENT)
         self._diagnostics = Diagnostics(self, self._describe)
         for name, answer in (("pause", self._pause), ("proceed", self._proceed), ("save", self._save)):
@@ -132,8 +133,8 @@ class TrainerNode(LifecycleProgram):
         if self._control.saved > self._saved:
             self._saved = self._control.saved
             self.get_logger().info("saved")
-        if self.phase == "training" and now - self._told >= TELL_EVERY:
-            self._told = now
+        if self.phase == "training" and now - self._told[0] >= TELL_EVERY and self._status.reports > self._told[1]:
+            self._told = now, self._status.reports
             self.get_logger().info(self._status.line())
 
     def _finish(self) -> None:
@@ -151,6 +152,9 @@ class TrainerNode(LifecycleProgram):
         return self._ask(self._control.proceed, "going on", response)
 
     def _save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._status.values().get("stage") != "student":
+            response.success, response.message = False, "there is no policy to keep yet"
+            return response
         return self._ask(self._control.save, "keeping the policy as it is now", response)
 
     def _ask(self, request: Callable[[], None], words: str, response: Trigger.Response) -> Trigger.Response:
