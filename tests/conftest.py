@@ -1,17 +1,20 @@
-"""What tests of several rooms need: a ring to drive on, and a policy that drives round it without looking."""
+"""What tests of several rooms need: a ring to drive on, policies that drive round it without looking, a tiny recipe."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 from outlap.camera.view import View
+from outlap.files import share_directory
 from outlap.policy.contract import Action, Contract, Envelope, Observation
 from outlap.policy.file import write_policy
 from outlap.track.check import checked_track
@@ -21,6 +24,20 @@ from outlap.vehicle.car import Car, load_car
 
 RING_RADIUS = 1.2  # m, of the centre line
 RING_HALF_WIDTH = 0.4  # m
+# The quick recipe made tiny: every part of it, in seconds.
+TINY: dict[str, Any] = {
+    "tracks": 2,
+    "teacher": {
+        "cars": 8, "iterations": 3, "head_start": 1, "beside": 1, "steps": 6, "hidden": [8], "epochs": 1,
+        "minibatches": 2,
+    },
+    "student": {"frame_offsets": [0, 2], "channels": [4, 4], "hidden": 8},
+    "distill": {
+        "cars": 4, "steps": 8, "teacher_steps": 1, "mixed_steps": 3, "batches": 1, "final_batches": 5, "batch": 8,
+        "iteration_steps": 3,
+    },
+    "validation": {"cars": 2, "tracks": ["oval"], "every": 2, "until_clean": 2, "last_cars": 6},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -108,3 +125,29 @@ def _constant_network(curvature: float, speed: float) -> onnx.ModelProto:
         [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., dict[str, Any]]:
+    """``tiny(task={...}, …)``: the content of config/training/quick.yaml with small numbers and these changes."""
+
+    def make(**changes: Any) -> dict[str, Any]:
+        content = yaml.safe_load((share_directory() / "config" / "training" / "quick.yaml").read_text())
+        for change in (TINY, changes):
+            for key, value in change.items():
+                content[key] = {**content[key], **value} if isinstance(value, dict) else value
+        return content
+
+    return make
+
+
+@pytest.fixture
+def tiny_file(tiny: Callable[..., dict[str, Any]], tmp_path: Path) -> Callable[..., Path]:
+    """``tiny_file(**changes)``: the same as a file."""
+
+    def make(**changes: Any) -> Path:
+        path = tmp_path / "tiny.yaml"
+        path.write_text(yaml.safe_dump(tiny(**changes)))
+        return path
+
+    return make

@@ -13,26 +13,14 @@ from typing import Any
 
 import pytest
 import rclpy
-import yaml
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from outlap.files import share_directory
 from outlap.launching.domain import Domain, claim_domain
 from outlap.launching.environment import ros_environment
 
-# A run of seconds.
-TINY: dict[str, Any] = {
-    "tracks": 2,
-    "teacher": {"cars": 8, "iterations": 2, "steps": 6, "hidden": [8], "epochs": 1, "minibatches": 2},
-    "student": {"channels": [4, 4], "hidden": 8},
-    "distill": {
-        "cars": 4, "steps": 8, "teacher_steps": 1, "mixed_steps": 3, "batches": 1, "final_batches": 5, "batch": 8,
-        "iteration_steps": 4,
-    },
-}  # fmt: skip
 PATIENCE = 30.0  # s, for anything that must happen; a busy machine needs some of it
 
 
@@ -145,16 +133,6 @@ def probe(domain: Domain) -> Iterator[Probe]:
 
 
 @pytest.fixture
-def training(tmp_path: Path) -> Callable[..., Path]:
+def training(tiny_file: Callable[..., Path]) -> Callable[..., Path]:
     """``training(steps=8)``: a training file that takes seconds, or as long as the student has steps to drive."""
-
-    def make(steps: int = 8) -> Path:
-        content = yaml.safe_load((share_directory() / "config" / "training" / "quick.yaml").read_text())
-        for key, value in TINY.items():
-            content[key] = {**content[key], **value} if isinstance(value, dict) else value
-        content["distill"]["steps"] = steps
-        path = tmp_path / "tiny.yaml"
-        path.write_text(yaml.safe_dump(content))
-        return path
-
-    return make
+    return lambda steps=8: tiny_file(distill={"steps": steps})
