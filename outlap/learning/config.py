@@ -10,10 +10,13 @@ from pydantic import BeforeValidator, Field, model_validator
 from outlap.camera.view import View
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory, validate
+from outlap.learning.actions import CONTINUOUS, Actions, with_actions
 from outlap.learning.distill import DistillConfig
+from outlap.learning.reward import BUILT_IN
 from outlap.learning.student import StudentConfig
 from outlap.learning.task import TaskConfig
 from outlap.learning.teacher import TeacherConfig
+from outlap.learning.validation import ValidationConfig
 from outlap.policy.contract import Observation
 from outlap.simulation.fleet import TICK
 from outlap.simulation.randomization import Randomization, load_randomization
@@ -31,17 +34,20 @@ class TrainingConfig(Model):
     recipe: Literal["distill"]
     tracks: Annotated[int, Field(ge=1, le=4096)]
     randomization: Annotated[Randomization, BeforeValidator(_read)]
+    reward: str = BUILT_IN  # or the path of a Python file with the user's own
+    actions: Actions = CONTINUOUS  # or a list, or the path of DeepRacer's model_metadata.json
     task: TaskConfig
     teacher: TeacherConfig
     student: StudentConfig
     distill: DistillConfig
+    validation: ValidationConfig
 
     @model_validator(mode="after")
     def _whole_ticks(self) -> TrainingConfig:
         ticks = 1 / (self.task.rate_hz * TICK)
         if abs(ticks - round(ticks)) > 1e-6:
             raise ValueError(f"task.rate_hz: {self.task.rate_hz:g} does not divide the simulator's {1 / TICK:.0f} Hz")
-        if self.task.speed_min >= self.task.speed_limit:
+        if self.task.table is None and self.task.speed_min >= self.task.speed_limit:
             raise ValueError("task.speed_min must be below task.speed_limit")
         if self.teacher.minibatches > self.teacher.cars * self.teacher.steps:
             raise ValueError("teacher.minibatches: an iteration has only teacher.cars × teacher.steps pieces of data")
@@ -61,6 +67,8 @@ class TrainingConfig(Model):
 def load_training(name_or_path: str | Path, car: Car) -> TrainingConfig:
     """Read a training file: a path, or the name of one in ``config/training``; see that ``car`` can do what it asks.
 
+    Paths in it are relative to its own folder; in what is returned they are absolute.
+
     Raises:
         OutlapError: there is no such file, it is refused, or it asks for more than the car can do.
     """
@@ -73,7 +81,7 @@ def load_training(name_or_path: str | Path, car: Car) -> TrainingConfig:
             raise OutlapError(
                 f"there is no training preset named {name_or_path!r}: give a .yaml file, or one of {known}."
             )
-    config = read_yaml(path, TrainingConfig, "training file")
+    config = _with_own_files(read_yaml(path, TrainingConfig, "training file"), path, car)
     seen = {"view": config.view, "frame_offsets": config.student.frame_offsets, "commands": config.student.commands}
     validate(seen, Observation, f"{path}: student", "training file")
     for key, wanted, offered, unit in (
@@ -85,3 +93,23 @@ def load_training(name_or_path: str | Path, car: Car) -> TrainingConfig:
                 f"{path}: {key} is {wanted:g} {unit}, but the car {car.name} reaches only {offered:.3g} {unit}."
             )
     return config
+
+
+def _with_own_files(config: TrainingConfig, path: Path, car: Car) -> TrainingConfig:
+    """The training file at ``path`` with the user's own reward file found, and its actions read."""
+
+    def beside(name: str) -> str:
+        return str((path.parent / Path(name).expanduser()).resolve())
+
+    reward, actions = config.reward, config.actions
+    if reward != BUILT_IN:
+        reward = beside(reward)
+        if not (reward.endswith(".py") and Path(reward).is_file()):
+            raise OutlapError(
+                f"{path}: reward must be {BUILT_IN} or a Python file, and there is no {reward}; a path is relative to "
+                "the training file's folder."
+            )
+    if isinstance(actions, str) and actions != CONTINUOUS:
+        actions = beside(actions)
+    task, actions = with_actions(config.task, actions, car, f"{path}: actions")
+    return config.model_copy(update={"reward": reward, "task": task, "actions": actions})

@@ -6,40 +6,45 @@ A run is a sequence of stages and a stage one of iterations. After each iteratio
 
 from __future__ import annotations
 
-import json
-import platform
+import contextlib
+import errno
+import math
+import shutil
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-import yaml
 
-from outlap import __version__
 from outlap.errors import OutlapError
-from outlap.files import validate, write_atomic
-from outlap.learning.checkpoint import load_checkpoint, save_checkpoint
+from outlap.files import validate
+from outlap.learning.checkpoint import load_checkpoint, save_checkpoint, tidy
 from outlap.learning.config import TrainingConfig
 from outlap.learning.control import Control
+from outlap.learning.curves import FOLDER as TENSORBOARD
+from outlap.learning.curves import Curves
 from outlap.learning.distill import Distiller
 from outlap.learning.eyes import Eyes
-from outlap.learning.student import Student, export
+from outlap.learning.results import POLICY, Results, contract, versions
+from outlap.learning.reward import BUILT_IN, Reward
+from outlap.learning.student import Student
 from outlap.learning.task import DrivingTask
 from outlap.learning.teacher import TeacherTraining
-from outlap.policy.contract import Contract, Envelope
-from outlap.policy.file import write_policy
-from outlap.simulation.fleet import TICK
+from outlap.learning.user_reward import keep_copy, opened_reward
+from outlap.learning.validation import Score, Validation
+from outlap.learning.warming import Warming
 from outlap.states import State
 from outlap.track.generate import generate_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
 
-TRANSPORT = 0.03  # s from a frame's exposure to its command that a live graph may add to the delays trained with
+__all__ = ["Progress", "contract", "resume", "train"]
+
 FOLDER = "checkpoint"
-LIBRARIES = ("numpy", "torch", "rsl-rl-lib", "numba", "scipy")  # whose versions decide what a seed leads to
+BESIDE = 100_000_000  # bytes of everything in a run's folder but its pictures, generously
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says when there is no more room
 
 
 class Progress(NamedTuple):
@@ -128,7 +133,7 @@ def resume(out: Path, report: Report | None = None, control: Control | None = No
     if about["finished"]:
         raise OutlapError(f"the run in {out} is finished: its policy is {out / 'policy.onnx'}.")
     changed = [
-        f"{name} {was}, not {now}" for name, now in _versions().items() if (was := about["versions"][name]) != now
+        f"{name} {was}, not {now}" for name, now in versions().items() if (was := about["versions"][name]) != now
     ]
     if changed:
         raise OutlapError(
@@ -159,63 +164,137 @@ class _Run:
         self._control = control or Control()
         self._began = time.perf_counter() - elapsed
         self._folder = out / FOLDER
+        self._results = Results(config, car, seed, out)
+        self._curves = Curves(out)
         self._streams = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(8)]
+        self._student: Student | None = None
+        self._validation: Validation | None = None
+        self._best: Score | None = None
+        self._first_clean: float | None = None  # s
+        self._begun: dict[str, float] = {}  # s since the run began, at which each stage did
         self._about: dict[str, Any] = {
             "finished": False,
-            "versions": _versions(),
+            "versions": versions(),
             "seed": seed,
             "car": car.model_dump(mode="json"),
             "config": config.model_dump(mode="json"),
         }
 
+    @property
+    def seconds(self) -> float:
+        """Wall clock since the run began, without pauses and the time between interruption and resumption."""
+        return time.perf_counter() - self._began
+
     def go(self, state: State | None) -> Path:
         """From ``state``, or from the beginning, to the end."""
+        try:
+            with contextlib.closing(self._curves), contextlib.closing(Warming()) as warming:
+                return self._go(state, warming)
+        except (OutlapError, OSError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError) or cause.errno not in FULL:
+                raise
+            raise OutlapError(
+                f"there is no more room: {str(error).rstrip('.')}; the run takes about {_size(self._room())} in all "
+                f"and {_size(shutil.disk_usage(self._folder).free)} are free there. What it has learned is safe: make "
+                f"room, then go on with outlap train --resume {self.out}."
+            ) from error
+
+    def _go(self, state: State | None, warming: Warming) -> Path:
+        config = self.config
         if state is None:
-            state = {"stage": "", "seconds": 0.0}
+            self._make_room()
+            keep_copy(config.reward, self.out, resuming=False)
+            state = {"stage": "", "seconds": self.seconds}
             save_checkpoint(self._folder, "begin", self._about, state, [])
-        self._began -= state["seconds"]
+        else:
+            keep_copy(config.reward, self.out, resuming=True)
+            self._began -= state["seconds"]
+        if state["stage"]:
+            self._curves.load(state["curves"])
+            self._begun, self._first_clean = state["begun"], state["first_clean"]
+            self._best = None if state["best"] is None else Score(*state["best"])
         torch.manual_seed(self.seed)
         tracks = self._tracks()
+        with opened_reward(
+            config.reward, config.task, tracks, self.car, config.teacher.cars, self._streams[5],
+            config.teacher.discount, self.out / "reward.log",
+        ) as reward:  # fmt: skip
+            return self._finish(self._taught(tracks, reward, state, warming))
+
+    def _taught(self, tracks: TrackSet, reward: Reward, state: State, warming: Warming) -> Distiller:
+        """The teacher's head start, then student and teacher side by side."""
+        config = self.config
         task = DrivingTask(
-            tracks, self.car, self.config.teacher.cars, self.config.task, self._streams[1], self.config.randomization
-        )
-        teacher = TeacherTraining(task, self.config.teacher)
-        if state["stage"] != "student":
-            self._learn("teacher", teacher, state)
-        task = DrivingTask(
-            tracks, self.car, self.config.distill.cars, self.config.task, self._streams[2], self.config.randomization
-        )
-        eyes = Eyes(task.fleet, self.config.view, self._streams[3], self.config.randomization)
-        student = Student(self.config.student, self.config.observation)
-        distiller = Distiller(
-            task, eyes, teacher.teacher, student, self.config.observation, self.config.distill, self._streams[4],
-            self._folder,
+            tracks, self.car, config.teacher.cars, config.task, self._streams[1], config.randomization, reward,
+            one_lap=config.reward != BUILT_IN,
         )  # fmt: skip
+        training = TeacherTraining(task, config.teacher)
+        if state["stage"] != "student":
+            self._learn("teacher", training, state)
+        warming.wait()
+        task = DrivingTask(tracks, self.car, config.distill.cars, config.task, self._streams[2], config.randomization)
+        eyes = Eyes(task.fleet, config.view, self._streams[3], config.randomization)
+        self._student = student = Student(config.student, config.observation, task.table)
+        self._validation = Validation(
+            config.validation, self.car, config.task, contract(config, self.car, self.seed), self._streams[6]
+        )
+        distiller = Distiller(
+            task, eyes, training, student, config.observation, config.distill, self._streams[4], self._folder
+        )
         self._learn("student", distiller, state)
-        return self._finish(distiller)
+        return distiller
 
     def _learn(self, name: str, stage: Stage, state: State) -> None:
         """The rest of a stage."""
+        self._begun.setdefault(name, self.seconds)
         if state["stage"] == name:
             stage.load(state[name])
             torch.set_rng_state(torch.from_numpy(state["torch"]))
         while stage.iteration < stage.iterations:
             measures = stage.iterate(self._between)
+            found = self._validate(stage)
+            self._curves.add(name, self.seconds, {**measures, **found})
             self._save(name, stage)
-            self._tell(Progress(name, stage.iteration, stage.iterations, measures))
+            best = {} if self._best is None else {"clean_laps": self._best.clean_laps, "lap_time": self._best.lap_time}
+            best = {measure: value for measure, value in best.items() if math.isfinite(value)}
+            self._tell(Progress(name, stage.iteration, stage.iterations, {**measures, **best}))
+
+    def _validate(self, stage: Stage) -> dict[str, float]:
+        """What the student is worth by now, where it is time to see; a better one becomes the run's policy file."""
+        if self._student is None or self._validation is None:
+            return {}
+        if not self._validation.due(stage.iteration, stage.iterations, self._first_clean is not None):
+            return {}
+        score = self._validation(self._student, self._between)
+        if score.clean_laps and self._first_clean is None:
+            self._first_clean = self.seconds
+        if score.as_good_as(self._best):
+            self._best = score
+            self._results.publish(self._student)
+        measures = {"clean_laps": score.clean_laps, "lap_time": score.lap_time}
+        return {name: value for name, value in measures.items() if math.isfinite(value)}
 
     def _between(self) -> None:
         """Called between steps: what is asked of the run."""
+        now = time.perf_counter()
         self._control.check(self._keep)
+        self._began += time.perf_counter() - now
 
     def _keep(self) -> None:
-        """Keep the policy as it is now, beside the run's own."""
+        """Keep the policy as it is now beside the run's own; before the student learns there is none."""
+        if self._student is not None:
+            self._results.publish(self._student, f"policy-{self.seconds:.0f}s.onnx")
 
     def _save(self, name: str, stage: Stage) -> None:
         inner = stage.state()
         state = {
             "stage": name,
-            "seconds": time.perf_counter() - self._began,
+            "seconds": self.seconds,
+            "begun": self._begun,
+            "first_clean": self._first_clean,
+            "best": None if self._best is None else [self._best.clean_laps, self._best.lap_time],
+            "curves": self._curves.state(),
             "torch": torch.get_rng_state(),
             name: inner,
         }
@@ -223,26 +302,24 @@ class _Run:
         save_checkpoint(self._folder, f"{name}-{stage.iteration}", self._about, state, shards)
 
     def _finish(self, distiller: Distiller) -> Path:
-        """Write the run's results: the student as it is at the schedule's end."""
-        write_atomic(self.out / "training.yaml", _as_yaml(self.config, self.car, self.seed))
-        policy = self.out / "policy.onnx"
-        network = export(distiller.student, self.config.observation, self.config.task.action)
-        digest = write_policy(policy, network, contract(self.config, self.car, self.seed))
-        seconds = time.perf_counter() - self._began
+        """Write the run's results; its policy is the student as it is at the schedule's end."""
+        digest = self._results.publish(distiller.student)
+        seconds = self.seconds
         frames = distiller.shards.steps * distiller.shards.cars
-        summary = {
-            "policy": policy.name,
-            "digest": digest,
-            "seed": self.seed,
-            "car": self.car.name,
+        score = self._results.report(distiller.student, self._curves, self._streams[7])
+        measured = {
             "train_seconds": round(seconds, 2),
+            "teacher_seconds": round(self._begun["student"] - self._begun["teacher"], 2),
+            "student_seconds": round(seconds - self._begun["student"], 2),
+            "report_seconds": round(self.seconds - seconds, 2),
+            "first_clean_lap_s": None if self._first_clean is None else round(self._first_clean, 2),
             "camera_frames": frames,
-            "steps_per_s": round(frames / seconds, 1),
-            **_versions(),
+            "steps_per_s": round(frames / (seconds - self._begun["student"]), 1),
+            "clean_fraction": round(score.clean_laps, 4),
         }
-        write_atomic(self.out / "summary.json", json.dumps(summary, indent=2) + "\n")
+        self._results.summarise(digest, measured)
         save_checkpoint(self._folder, "end", {**self._about, "finished": True}, {"stage": "end"}, [])
-        return policy
+        return self.out / POLICY
 
     def _tracks(self) -> TrackSet:
         rng = np.random.default_rng(self._streams[0])
@@ -253,33 +330,28 @@ class _Run:
             self._tell(Progress("tracks", index + 1, self.config.tracks, {}))
         return TrackSet(tracks)
 
+    def _room(self) -> int:
+        """Bytes that the run takes on the disk, about."""
+        config, view = self.config.distill, self.config.view
+        pictures = min(config.window, config.steps * config.cars) + config.iteration_steps * config.cars
+        return pictures * (view.width * view.height + 100) + BESIDE
 
-def contract(config: TrainingConfig, car: Car, seed: int) -> Contract:
-    """What the policy file promises and demands."""
-    height, spread = config.view.camera_height, config.randomization.height_spread
-    return Contract(
-        observation=config.observation,
-        action=config.task.action,
-        rate_hz=config.task.rate_hz,
-        envelope=Envelope(
-            max_curvature=config.task.curvature_limit,
-            max_speed=config.task.speed_limit,
-            latency=(0.0, (config.task.ticks - 1) * TICK + TRANSPORT),
-            # The warp corrects the ground for another height; beyond these it shows too little of it.
-            camera_height=(height * (0.7 - spread), min(height * (1.7 + spread), 1.0)),
-        ),
-        car=car.name,
-        recipe=config.recipe,
-        seed=seed,
-    )
+    def _make_room(self) -> None:
+        """Remove what an earlier run left in the checkpoint's folder, and see that there is room for this one.
 
-
-def _versions() -> dict[str, str]:
-    return {"outlap": __version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+        Raises:
+            OutlapError: there is not.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        tidy(self._folder, [])
+        shutil.rmtree(self.out / TENSORBOARD, ignore_errors=True)
+        free = shutil.disk_usage(self._folder).free
+        if free < self._room():
+            raise OutlapError(
+                f"{self.out}: the run takes about {_size(self._room())} there and only {_size(free)} are free: make "
+                "room, choose another folder, or lower distill.window."
+            )
 
 
-def _as_yaml(config: TrainingConfig, car: Car, seed: int) -> str:
-    """The full configuration of a run; its training part can be given to ``outlap train --config`` again."""
-    content = config.model_dump(mode="json")
-    heading = f"# What made the policy beside this file: outlap {__version__}, car {car.name}, seed {seed}.\n"
-    return heading + yaml.safe_dump(content, sort_keys=False)
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

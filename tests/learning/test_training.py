@@ -34,8 +34,12 @@ def test_a_run_makes_a_policy_that_may_drive_and_twice_the_same(tiny: Make, car:
     assert (summary["seed"], summary["car"], summary["camera_frames"]) == (3, car.name, 4 * 8)
     assert policy.contract.seed == 3
     assert policy.contract.action.curvature_limit == tiny()["task"]["curvature_limit"]
+    assert summary["train_seconds"] >= summary["teacher_seconds"] + summary["student_seconds"] > 0
+    assert summary["steps_per_s"] > 0
+    assert 0 <= summary["clean_fraction"] <= 1
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == [
-        "checkpoint", "policy.onnx", "summary.json", "training.yaml",
+        "checkpoint", "curves.png", "evaluation.json", "laps.mp4", "policy.onnx", "summary.json", "tensorboard",
+        "training.yaml",
     ]  # fmt: skip
     # The configuration beside the policy is whole: it makes the very same policy again.
     again = load_training(tmp_path / "one" / "training.yaml", car)
