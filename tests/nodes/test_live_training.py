@@ -84,12 +84,3 @@ def test_a_student_watches_a_car_that_learns(
         assert picture.read().startswith(b"\xff\xd8"), "a JPEG"
     assert launched.stop() == 130
     assert "Traceback" not in launched.said
-
-
-@pytest.mark.timeout(300)
-def test_without_a_car_to_watch_the_launch_ends_with_the_run(
-    launch: Callable[..., Launched], training: Callable[..., Path], tmp_path: Path
-) -> None:
-    launched = launch(f"config:={training()}", f"out:={tmp_path / 'run'}")
-    assert launched.process.wait(PATIENCE) == 0, launched.said
-    assert "finished: " in launched.said
