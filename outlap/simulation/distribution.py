@@ -138,6 +138,15 @@ def within(low: float, high: float) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _whole(given: Distribution | None) -> Distribution | None:
+    if given is not None and any(low != high or low != round(low) for low, high in given.support):
+        raise ValueError("choose whole numbers: one, or {choice: [...]}")
+    return given
+
+
+WHOLE = AfterValidator(_whole)  # refuses a distribution some of whose draws would lie between whole numbers
+
+
 def _intervals(value: Any) -> Any:
     """A single [least, most] as a list of one."""
     return (value,) if isinstance(value, list | tuple) and value and not isinstance(value[0], list | tuple) else value

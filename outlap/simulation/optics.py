@@ -18,7 +18,8 @@ Floats = NDArray[np.float64]
 LENSES = 8  # lenses that the cameras of a fleet share
 MASKS = 24  # coverages that they share
 LAMPS = 2  # the most that one camera sees
-TRIES = 50  # draws of a lens, of which one should show the road
+WHOLE = 0.98  # part of the view, of which a lens that covers more is of no interest
+TRIES = 30  # draws of a lens, of which one should show the road
 RAW_WIDTH = 80  # pixels of a raw picture, from which coverages are worked out
 SEEN = 0.8  # least part of the view's middle that a lens must cover, or nobody could drive by it
 
@@ -97,7 +98,7 @@ def coverage_masks(ranges: CoverageRanges | None, view: View, rng: np.random.Gen
 
 
 def _mask(ranges: CoverageRanges, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
-    best, most = np.zeros((1, view.height, view.width), np.uint8), -1.0
+    best, most = np.full((1, view.height, view.width), 255, np.uint8), -1.0
     for _ in range(TRIES):
         fisheye, focal, aspect, height, pitch, roll, yaw = (
             float(getattr(ranges, name).draw(rng, 1)[0]) for name in CoverageRanges.model_fields
@@ -112,7 +113,7 @@ def _mask(ranges: CoverageRanges, view: View, rng: np.random.Generator) -> NDArr
         # The very warp of the camera node, of a white picture, with black where nothing is seen.
         cover = Warp(camera, view, fill=0)(np.full((rows, RAW_WIDTH), 255, np.uint8))
         middle = cover[view.height // 3 : 2 * view.height // 3, view.width // 4 : 3 * view.width // 4].mean() / 255
-        if middle > most:
+        if middle > most and cover.mean() < WHOLE * 255:
             best, most = cover[None], middle
         if most >= SEEN:
             break

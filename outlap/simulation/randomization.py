@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory
-from outlap.simulation.distribution import Distribution, within
+from outlap.simulation.distribution import WHOLE, Distribution, within
 from outlap.simulation.textures import FLOORS, WALLS
 
 Part = Annotated[Distribution | None, within(0, 1)]  # of a whole; also the chance of something that is there or not
@@ -45,7 +45,7 @@ class LookRanges(Model):
     dash_spacing: Annotated[Distribution | None, within(0.05, 10)] = None  # m, from dash to dash
     dash_part: Annotated[Distribution | None, within(0.05, 2)] = None  # of the spacing; 1 and more is a full line
     # Floor.
-    floor_tile: Annotated[Distribution | None, within(0, FLOORS - 1)] = None
+    floor_tile: Annotated[Distribution | None, within(0, FLOORS - 1), WHOLE] = None
     floor_grain: Part = None  # contrast of the tile beside the road, as a part of the line's contrast
     road_grain: Part = None  # and on the road
     grain_scale: Annotated[Distribution | None, within(5, 1000)] = None  # texels per m
@@ -56,7 +56,7 @@ class LookRanges(Model):
     # Room.
     wall_distance: Length = None  # m, beyond the outermost road
     wall_height: Length = None  # m
-    wall_tile: Annotated[Distribution | None, within(0, WALLS - 1)] = None
+    wall_tile: Annotated[Distribution | None, within(0, WALLS - 1), WHOLE] = None
     wall_scale: Annotated[Distribution | None, within(5, 1000)] = None  # texels per m
     wall_grey: Grey = None  # of the darkest parts
     wall_contrast: Grey = None  # up to the lightest
