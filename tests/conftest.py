@@ -66,14 +66,17 @@ def car() -> Car:
 
 
 @pytest.fixture(scope="session")
-def constant_policy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float, float], Path]:
-    """``constant_policy(curvature, speed)``: the path of a valid policy file that always wants the same."""
+def constant_policy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``constant_policy(curvature, speed)``: the path of a valid policy file that always wants the same.
+
+    With a third number its curvature (1/m) differs from that by about so much, with every pixel that it sees.
+    """
     folder = tmp_path_factory.mktemp("constant")
 
-    def make(curvature: float, speed: float) -> Path:
-        path = folder / f"{curvature:.4f}_{speed:.4f}.onnx"
+    def make(curvature: float, speed: float, seen: float = 0.0) -> Path:
+        path = folder / f"{curvature:.4f}_{speed:.4f}_{seen:.4f}.onnx"
         if not path.exists():
-            write_policy(path, _constant_network(curvature, speed).SerializeToString(), _contract())
+            write_policy(path, _constant_network(curvature, speed, seen).SerializeToString(), _contract())
         return path
 
     return make
@@ -103,13 +106,15 @@ def _contract() -> Contract:
     )
 
 
-def _constant_network(curvature: float, speed: float) -> onnx.ModelProto:
-    """Looks at everything, weighs it with zero, and adds what it wants."""
+def _constant_network(curvature: float, speed: float, seen: float) -> onnx.ModelProto:
+    """Looks at everything, weighs it with zero or a little, and adds what it wants."""
     contract = _contract()
     inputs, shapes = ("frames", "commands"), (contract.frames_shape, contract.commands_shape)
     nodes, weights = [], {"wish": np.array([curvature, speed])}
     for name, shape in zip(inputs, shapes, strict=True):
-        weights[f"{name}.weight"] = np.zeros((int(np.prod(shape)), 2))
+        inputs_here = int(np.prod(shape))
+        weights[f"{name}.weight"] = np.zeros((inputs_here, 2))
+        weights[f"{name}.weight"][:, 0] = seen / inputs_here**0.5 * np.random.default_rng(0).normal(size=inputs_here)
         nodes.append(helper.make_node("Flatten", [name], [f"{name}.flat"]))
         nodes.append(helper.make_node("MatMul", [f"{name}.flat", f"{name}.weight"], [f"{name}.part"]))
     nodes.append(helper.make_node("Add", [f"{inputs[0]}.part", f"{inputs[1]}.part"], ["nothing"]))

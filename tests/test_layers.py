@@ -17,7 +17,7 @@ LONGEST = 400  # lines
 # What each part may import besides itself and the modules at the top (errors, files, …). There is no way round.
 GROUND = ("track", "vehicle", "camera")
 MIDDLE = (*GROUND, "simulation", "policy")
-UPPER = (*MIDDLE, "learning", "racing", "safety")
+UPPER = (*MIDDLE, "learning", "racing", "safety", "footage")
 MAY_IMPORT = {
     "vehicle": (),
     "camera": ("vehicle",),
@@ -28,8 +28,10 @@ MAY_IMPORT = {
     "policy": GROUND,
     "learning": MIDDLE,
     "racing": MIDDLE,
+    "footage": MIDDLE,
+    "evaluation": (*MIDDLE, "learning"),
     "nodes": UPPER,
-    "cli": (*UPPER, "launching"),
+    "cli": (*UPPER, "evaluation", "launching"),
 }
 ROS = ("rclpy", "ament_index_python", "launch", "launch_ros", "outlap_nodes")
 ROS_SUFFIXES = ("_msgs", "_srvs", "_interfaces")

@@ -3,76 +3,129 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from outlap.cli.footage import CameraFile, CameraHeight, Focal, Footage, Part, Pitch, Strip
+from outlap.cli.laps import Both, CarName, Jobs, Seeds, Tracks, Trials, Varied
+
+if TYPE_CHECKING:
+    from outlap.evaluation.report import Evaluation
+
 
 def evaluate(
-    policy: Annotated[Path, typer.Argument(help="The policy file (.onnx).")],
-    track: Annotated[list[str], typer.Option(help="A name in worlds/, a track file, or a route (.npy); repeatable.")],
-    trials: Annotated[int, typer.Option(help="Laps a track.", min=1)] = 20,
-    seed: Annotated[int, typer.Option(help="Of starts and looks.", min=0)] = 0,
-    json: Annotated[Path | None, typer.Option(help="File for every trial and the fractions.")] = None,
-    look: Annotated[
-        str, typer.Option(help="plain, or random: looks, mounts and cars as varied as in training.")
-    ] = "plain",
-    both: Annotated[bool, typer.Option("--both-directions", help="Drive each track the other way, too.")] = False,
-    car: Annotated[str, typer.Option(help="A name in config/cars, or a car file.")] = "deepracer",
+    policy: Annotated[str, typer.Argument(help="The policy file (.onnx), or 'line': the built-in line follower.")],
+    track: Tracks = None,
+    both: Both = False,
+    trials: Trials = 20,
+    seed: Seeds = None,
+    randomization: Varied = "off",
+    perturbations: Annotated[
+        bool, typer.Option("--perturbations", help="Drive all laps again under each row of the perturbation suite.")
+    ] = False,
+    row: Annotated[list[str] | None, typer.Option(help="Only this row of the suite; repeatable.")] = None,
+    suite: Annotated[str, typer.Option(help="A name in config/evaluation, or a suite file.")] = "perturbations",
+    json: Annotated[Path | None, typer.Option(help="File for every lap and all figures.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for pictures: lines, places, actions, rewards.")] = None,
+    require: Annotated[
+        float | None, typer.Option(help="Exit with 1 if fewer of the laps are clean (0 to 1).", min=0, max=1)
+    ] = None,
+    require_rows: Annotated[
+        float | None, typer.Option(help="The same for every row of the suite.", min=0, max=1)
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Speed limit of 'line' in m/s.", min=0.1)] = 2.0,
+    jobs: Jobs = None,
+    car: CarName = "deepracer",
+    footage: Footage = None,
+    camera: CameraFile = None,
+    focal: Focal = None,
+    pitch: Pitch = None,
+    camera_height: CameraHeight = None,
+    footage_part: Part = 1.0,
+    strip: Strip = None,
 ) -> None:
     """Drive many laps with a policy in the built-in simulator, without ROS and faster than real time.
 
     Every lap begins at rest at a random place. It is clean when all four wheels never leave the road at once.
 
-    Example: [bold]outlap evaluate policy.onnx --track oval --track hairpins --trials 50[/]
+    Example: [bold]outlap evaluate policy.onnx --track oval --both-directions --perturbations --out looks[/]
     """
-    from dataclasses import replace
-    from itertools import groupby
+    if footage:
+        from outlap.cli.footage import evaluate_footage
+        from outlap.footage.mount import Known
 
+        return evaluate_footage(policy, footage, camera, Known(focal, pitch, camera_height), footage_part, json, strip)
+
+    from outlap.cli.laps import counting, driver_of, plan_of
+    from outlap.errors import OutlapError
+    from outlap.evaluation.assess import assess, fastest_lines
+    from outlap.evaluation.sharing import cores
+    from outlap.evaluation.suite import chosen, load_suite
+    from outlap.files import write_atomic
+    from outlap.racing.preflight import check_file
+    from outlap.vehicle.car import load_car
+
+    if json is not None:
+        check_file(json)  # now, not after all laps
+    if out is not None:
+        check_file(out / "pictures")
+    rows = chosen(load_suite(suite), row or []) if perturbations or row else {}
+    if require_rows is not None and not rows:
+        raise OutlapError("--require-rows needs rows: add --perturbations, or --row NAME.")
+    described = load_car(car)
+    driver = driver_of(policy, described, speed)
+    plan = plan_of(track, both, trials, seed, randomization, rows)
+    with counting(plan.laps) as report:
+        best = fastest_lines(plan.tracks, described, driver.speed_limit)
+        result, traces = assess(driver, described, plan, jobs or cores(), report, out is not None, best)
+    _print(result)
+    if json is not None:
+        write_atomic(json, result.model_dump_json(indent=2) + "\n")
+    if out is not None:
+        from outlap.evaluation.pictures import draw_all
+
+        print(f"wrote {draw_all(out, plan.tracks, result, traces, best)} pictures to {out}")
+    if require is not None and result.clean_fraction < require:
+        print(f"required: {require:.1%} of the laps clean, found: {result.clean_fraction:.1%}")
+        raise typer.Exit(1)
+    failed = [found for found in result.perturbations if found.clean_fraction < (require_rows or 0)]
+    if failed:
+        named = ", ".join(f"{found.name} ({found.clean_fraction:.1%})" for found in failed)
+        print(f"required: {require_rows:.1%} of the laps clean under every row, found less under: {named}")
+        raise typer.Exit(1)
+
+
+def _print(result: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from outlap.cli.progress import bars
-    from outlap.errors import OutlapError
-    from outlap.files import write_atomic
-    from outlap.learning.evaluate import evaluate as drive
-    from outlap.learning.evaluate import summarise
-    from outlap.policy.file import load_policy
-    from outlap.racing.preflight import check_file
-    from outlap.simulation.randomization import load_randomization
-    from outlap.track.formats import load_track
-    from outlap.vehicle.car import load_car
+    from outlap.cli.laps import listed, percent, ratio, seconds
 
-    if look not in ("plain", "random"):
-        raise OutlapError(f"--look {look!r}: choose plain or random.")
-    if json is not None:
-        check_file(json)  # now, not after all laps
-    varied = load_randomization("full" if look == "random" else "off")
-    described = load_car(car)
-    loaded = load_policy(policy, car=described)
-    tracks = [load_track(name) for name in track]
-    if both:
-        tracks += [replace(one.reversed(), name=f"{one.name} reversed") for one in tracks]
     console = Console()
-    total = trials * len(tracks)
-    with bars(console) as display:
-        bar = display.add_task("laps", total=total, note="")
-        found = drive(loaded, tracks, described, trials, seed, varied, lambda done: display.update(bar, completed=done))
-        display.update(bar, completed=total)
-    result = summarise(found, loaded, seed, look)
-    table = Table("track", "clean", "completed", "mean lap", "off track")
-    for name, group in groupby(found, key=lambda trial: trial.track):
-        laps = list(group)
-        times = [lap.lap_time_s for lap in laps if lap.lap_time_s is not None]
+    table = Table("track", "clean", "completed", "off track", "mean lap", "÷ optimal")
+    for one in result.tracks:
         table.add_row(
-            name,
-            f"{sum(lap.clean for lap in laps)}/{len(laps)}",
-            f"{sum(lap.completed for lap in laps)}/{len(laps)}",
-            f"{sum(times) / len(times):.2f} s" if times else "–",
-            str(sum(lap.off_track for lap in laps)),
-        )
+            one.track, percent(one.clean, one.laps), f"{one.completed}/{one.laps}", str(one.off_track),
+            seconds(one.mean_lap_time_s), ratio(one.over_optimal),
+        )  # fmt: skip
     console.print(table)
-    clean = sum(trial.clean for trial in found)
-    console.print(f"{clean} of {total} laps clean ({result.clean_fraction:.1%}), look {look}, seed {seed}")
-    if json is not None:
-        write_atomic(json, result.model_dump_json(indent=2) + "\n")
+    if result.perturbations:
+        table = Table("disturbance", "that is", "clean", "95 %", "mean lap")
+        for row in result.perturbations:
+            low, high = row.clean_interval
+            table.add_row(
+                row.name, row.says, percent(row.clean, row.laps), f"{low:.1%} – {high:.1%}",
+                seconds(row.mean_lap_time_s),
+            )  # fmt: skip
+        console.print(table)
+    clean, laps = sum(trial.clean for trial in result.trials), len(result.trials)
+    low, high = result.clean_interval
+    seeds = f"seed{'s' if len(result.seeds) > 1 else ''} {listed(result.seeds)}"
+    print(
+        f"{clean} of {laps} laps clean ({clean / laps:.1%}, 95 % interval {low:.1%} to {high:.1%}), "
+        f"randomization {result.randomization}, {seeds}"
+    )
+    if result.over_optimal is not None:
+        print(f"mean lap time ÷ time-optimal lap: {result.over_optimal:.3f} from a standing start, "
+              f"{result.over_flying:.3f} against a flying one")  # fmt: skip

@@ -16,15 +16,17 @@ VERBS = (
     ("train", "outlap.cli.train", "train"),
     ("race", "outlap.cli.race", "race"),
     ("evaluate", "outlap.cli.evaluate", "evaluate"),
+    ("compare", "outlap.cli.compare", "compare"),
     ("inspect", "outlap.cli.inspect", "inspect"),
     ("track", "outlap.cli.track", "app"),
+    ("randomization", "outlap.cli.randomization", "app"),
     ("launch", "outlap.cli.launch", "launch"),
 )
 
 # What an install without an extra lacks, by the modules' names.
 EXTRAS = {
     "sim": ("numba", "scipy", "matplotlib", "av", "clarabel"),
-    "train": ("torch", "rsl_rl", "tensordict"),
+    "train": ("torch", "rsl_rl", "tensordict", "tensorboard"),
     "ros": ("rclpy",),
 }
 

@@ -88,6 +88,11 @@ class BatchDriver:
         """Forget the past of the cars in ``mask`` (n,) bool, or of all."""
         self._fresh |= np.ones_like(self._fresh) if mask is None else np.asarray(mask, bool)
 
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """From now on drive only the cars ``rows`` (k,), in this order."""
+        self._shape = (len(rows), *self._shape[1:])
+        self._ring, self._commands, self._fresh = self._ring[:, rows], self._commands[rows], self._fresh[rows]
+
     def act(self, images: NDArray[np.uint8]) -> Floats:
         """Actions (n, 2) float32, curvature in 1/m and speed in m/s, for the canonical views (n, H, W) uint8.
 
@@ -102,14 +107,18 @@ class BatchDriver:
                 f"channel; an array of shape {images.shape} came."
             )
         self._newest = (self._newest + 1) % len(self._ring)
-        self._ring[self._newest] = frames_to_tensor(images)
-        if self._fresh.any():
-            self._ring[:, self._fresh] = self._ring[self._newest, self._fresh]
-            self._commands[self._fresh] = 0
-            self._fresh[:] = False
         slots = (self._newest - self._offsets) % len(self._ring)
-        frames = np.ascontiguousarray(self._ring[slots].swapaxes(0, 1))
-        action = self.policy.infer(frames, self._commands)
+        action = np.empty((len(images), 2), np.float32)
+        for first in range(0, len(images), CHUNK):  # all of a chunk's way, so that it stays in the cache
+            rows = slice(first, first + CHUNK)
+            ring, fresh = self._ring[:, rows], self._fresh[rows]
+            ring[self._newest] = frames_to_tensor(images[rows])
+            if fresh.any():
+                ring[:, fresh] = ring[self._newest, fresh]
+                self._commands[rows][fresh] = 0
+            frames = np.stack([ring[slot] for slot in slots], axis=1)
+            action[rows] = self.policy.infer(frames, self._commands[rows])
+        self._fresh[:] = False
         self._commands = np.roll(self._commands, 1, axis=1)
         # A command that is not finite or beyond its limits is the safety gate's to refuse; the network must not see
         # it again and stay poisoned.

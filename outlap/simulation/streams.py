@@ -41,7 +41,8 @@ class Streams:
         self.place = bits[-1].copy()
         bits = (bits ^ (bits >> np.uint64(30))) * FIRST
         bits = (bits ^ (bits >> np.uint64(27))) * SECOND
-        return ((bits ^ (bits >> np.uint64(31))) >> np.uint64(11)) * PER_UNIT
+        bits = (bits ^ (bits >> np.uint64(31))) >> np.uint64(11)
+        return bits.astype(np.float64) * PER_UNIT
 
     def normal(self, k: int) -> NDArray[np.float64]:
         """The next ``k`` normally distributed numbers of each stream, (k, n), of mean 0 and deviation 1."""

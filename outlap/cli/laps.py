@@ -1,0 +1,104 @@
+"""What ``evaluate`` and ``compare`` share: their options, how laps are planned and shown, and their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from outlap.evaluation.assess import Plan
+    from outlap.evaluation.drivers import Driver
+    from outlap.evaluation.suite import Row
+    from outlap.vehicle.car import Car
+
+Tracks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        help="A name in worlds/, a track file, a route (.npy), or a folder of these; repeatable.",
+        show_default="all of worlds/",
+    ),
+]
+Both = Annotated[bool, typer.Option("--both-directions", help="Drive each track the other way, too.")]
+Trials = Annotated[int, typer.Option(help="Laps a track, direction and seed.", min=1)]
+Seeds = Annotated[
+    list[int] | None,
+    typer.Option("--seed", "--seeds", help="Of starts, looks and cars; repeatable.", show_default="0", min=0),
+]
+Varied = Annotated[
+    str,
+    typer.Option("--randomization", help="off, mild, full or validation (looks never trained on), or a .yaml file."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(help="Processes; results do not depend on it.", show_default="all cores", min=1),
+]
+CarName = Annotated[str, typer.Option("--car", help="A name in config/cars, or a car file.")]
+
+
+def plan_of(
+    tracks: list[str] | None, both: bool, trials: int, seeds: list[int] | None, varied: str, rows: dict[str, Row]
+) -> Plan:
+    """What these options ask for.
+
+    Raises:
+        OutlapError: a track or the randomization is refused, or a seed is given twice.
+    """
+    from outlap.errors import OutlapError
+    from outlap.evaluation.assess import Plan
+    from outlap.evaluation.tracks import gather_tracks
+    from outlap.simulation.randomization import load_randomization
+
+    wanted = seeds or [0]
+    if len(set(wanted)) < len(wanted):
+        raise OutlapError("--seed: the same seed twice would drive the same laps again; give each once.")
+    return Plan(gather_tracks(tracks or [], both), trials, wanted, varied, load_randomization(varied), rows)
+
+
+def driver_of(word: str, car: Car, speed: float) -> Driver:
+    """The driver that ``word`` means: ``line``, or a policy file.
+
+    Raises:
+        OutlapError: the file is refused.
+    """
+    from outlap.evaluation.drivers import LineDriver, PolicyDriver
+
+    if word == "line":
+        return LineDriver(min(speed, car.drive.max_speed))
+    return PolicyDriver.load(Path(word), car)
+
+
+@contextmanager
+def counting(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar over ``total`` laps; gives what to call with the number of laps that ended."""
+    from rich.console import Console
+
+    from outlap.cli.progress import bars
+
+    with bars(Console(stderr=True)) as display:
+        bar = display.add_task("laps", total=total, note="")
+        yield lambda ended: display.advance(bar, ended)
+
+
+def percent(k: int, n: int) -> str:
+    """``k/n`` with its share."""
+    return f"{k}/{n} ({k / n:.1%})"
+
+
+def seconds(value: float | None) -> str:
+    """A time, or a dash."""
+    return "–" if value is None else f"{value:.2f} s"
+
+
+def ratio(value: float | None) -> str:
+    """A ratio, or a dash."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Numbers with commas."""
+    return ", ".join(map(str, numbers))

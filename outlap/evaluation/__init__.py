@@ -1,0 +1,1 @@
+"""Judging policies: whole suites of laps on all cores, what disturbs them, pictures, and one policy against another."""

@@ -1,0 +1,125 @@
+"""What an evaluation found, as it stands in its JSON file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from outlap import __version__
+from outlap.evaluation.laps import Trial
+from outlap.evaluation.statistics import Interval, exact_interval
+
+DIGITS = 4  # of fractions and times
+
+
+class Optimal(BaseModel):
+    """The time-optimal lap of the nominal car under the driver's speed cap on one track."""
+
+    flying_s: float  # s, of a lap without end
+    standing_s: float  # s, of a lap from a standing start, as the trials are driven
+
+
+class Count(BaseModel):
+    """How a group of laps went."""
+
+    laps: int
+    clean: int
+    completed: int
+    off_track: int  # times that a car left the road
+    clean_fraction: float
+    clean_interval: Interval  # 95 %, exact (Clopper and Pearson)
+    mean_lap_time_s: float | None  # s, of the clean laps
+
+
+class TrackResult(Count):
+    """The laps on one track in one direction."""
+
+    track: str
+    optimal: Optimal | None = None
+    over_optimal: float | None = None  # mean lap time of clean laps / time-optimal lap from a standing start
+    over_flying: float | None = None  # the same / flying time-optimal lap
+
+
+class RowResult(Count):
+    """All laps under one row of the perturbation suite."""
+
+    name: str
+    says: str
+    clean_by_track: dict[str, int]
+    randomization: dict[str, Any]  # the whole that it was driven with
+
+
+class Evaluation(BaseModel):
+    """All of an evaluation; ``docs/evaluation.md`` explains every key."""
+
+    outlap_version: str = __version__
+    policy: str  # file, or the name of a built-in driver
+    digest: str  # of the policy file; empty for a built-in driver
+    car: str
+    seeds: list[int]
+    randomization: str  # name or file
+    clean_fraction: float
+    clean_interval: Interval
+    completed_fraction: float
+    mean_lap_time_s: float | None  # of the clean laps
+    over_optimal: float | None  # mean of the tracks' figures
+    over_flying: float | None
+    tracks: list[TrackResult]
+    perturbations: list[RowResult]
+    trials: list[Trial]
+
+
+def counted(trials: Sequence[Trial]) -> Count:
+    """The figures of a group of laps, at least one."""
+    times = [trial.lap_time_s for trial in trials if trial.clean and trial.lap_time_s is not None]
+    clean = sum(trial.clean for trial in trials)
+    return Count(
+        laps=len(trials),
+        clean=clean,
+        completed=sum(trial.completed for trial in trials),
+        off_track=sum(trial.off_track for trial in trials),
+        clean_fraction=round(clean / len(trials), DIGITS),
+        clean_interval=Interval(*(round(end, DIGITS) for end in exact_interval(clean, len(trials)))),
+        mean_lap_time_s=round(float(np.mean(times)), DIGITS) if times else None,
+    )
+
+
+def by_track(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    """The trials of each track, in the order in which tracks first appear."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(trial.track, []).append(trial)
+    return groups
+
+
+def track_results(trials: Sequence[Trial], optimal: Mapping[str, Optimal]) -> list[TrackResult]:
+    """One result a track; ``optimal`` laps by the track's name, where they are known."""
+    found = []
+    for name, group in by_track(trials).items():
+        count, best = counted(group), optimal.get(name)
+        mean = count.mean_lap_time_s
+        found.append(
+            TrackResult(
+                **dict(count),
+                track=name,
+                optimal=best,
+                over_optimal=None if best is None or mean is None else round(mean / best.standing_s, DIGITS),
+                over_flying=None if best is None or mean is None else round(mean / best.flying_s, DIGITS),
+            )
+        )
+    return found
+
+
+def row_result(name: str, says: str, trials: Sequence[Trial], randomization: dict[str, Any]) -> RowResult:
+    """The result of one row of the suite."""
+    tally = {track: sum(trial.clean for trial in group) for track, group in by_track(trials).items()}
+    return RowResult(**dict(counted(trials)), name=name, says=says, clean_by_track=tally, randomization=randomization)
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    """The mean of those that are known."""
+    known = [value for value in values if value is not None]
+    return round(float(np.mean(known)), DIGITS) if known else None

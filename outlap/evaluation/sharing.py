@@ -1,0 +1,153 @@
+"""Laps shared among processes: the same results however many there are."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from outlap.errors import OutlapError
+from outlap.evaluation.drivers import Driver
+from outlap.evaluation.laps import BATCH, Lap, Trace, Trial, batches, drive
+from outlap.simulation.randomization import Randomization
+from outlap.track.track import Track
+from outlap.vehicle.car import Car
+
+TOLD = 0.2  # s, between two looks at how many laps are done
+
+
+class Task(NamedTuple):
+    """Laps to be driven under one randomization."""
+
+    driver: Driver
+    randomization: Randomization
+    laps: Sequence[Lap]
+    traced: bool = False
+
+
+@dataclass
+class Driven:
+    """What became of a task, in the order of its laps."""
+
+    trials: list[Trial] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def drive_all(
+    tasks: Sequence[Task], tracks: Sequence[Track], car: Car, jobs: int, report: Callable[[int], None] | None = None
+) -> list[Driven]:
+    """Drive the laps of all tasks.
+
+    Args:
+        tasks: what to drive.
+        tracks: the tracks that the laps' indices mean.
+        car: the car.
+        jobs: processes that share the laps; results do not depend on it.
+        report: called now and then with the number of laps that have ended since its last call.
+
+    Raises:
+        OutlapError: a policy file is refused, or a process died.
+    """
+    total = sum(len(task.laps) for task in tasks)
+    jobs = min(jobs, -(-total // (BATCH // 4)))  # a process for a few laps would take longer to start than to drive
+    rounds = -(-total // (BATCH * jobs))
+    size = max(-(-total // (rounds * jobs)), 1)
+    parts = [(k, laps) for k, task in enumerate(tasks) for laps in batches(tracks, task.laps, size)]
+    if jobs == 1:
+        pilots = {task.driver: task.driver.pilot(car) for task in tasks}
+        results = [
+            drive(pilots[tasks[k].driver], tracks, laps, car, tasks[k].randomization, report, tasks[k].traced)
+            for k, laps in parts
+        ]
+    else:
+        results = _shared(tasks, parts, tracks, car, jobs, report or (lambda ended: None))
+    return [
+        _in_order(task.laps, [(laps, found) for (i, laps), found in zip(parts, results, strict=True) if i == k])
+        for k, task in enumerate(tasks)
+    ]
+
+
+def _in_order(laps: Sequence[Lap], parts: list[tuple[list[Lap], tuple[list[Trial], list[Trace]]]]) -> Driven:
+    trials = {lap: trial for part, (found, _) in parts for lap, trial in zip(part, found, strict=True)}
+    traces = {lap: trace for part, (_, found) in parts if found for lap, trace in zip(part, found, strict=True)}
+    return Driven([trials[lap] for lap in laps], [traces[lap] for lap in laps if lap in traces])
+
+
+def _shared(
+    tasks: Sequence[Task],
+    parts: Sequence[tuple[int, list[Lap]]],
+    tracks: Sequence[Track],
+    car: Car,
+    jobs: int,
+    report: Callable[[int], None],
+) -> list[tuple[list[Trial], list[Trace]]]:
+    # Not forked: threads of the renderer and of onnxruntime would be missing in a copy of this process.
+    context = multiprocessing.get_context("spawn")
+    ended = context.Value("q", 0)
+    pool = ProcessPoolExecutor(jobs, context, _begin, (list(tasks), list(tracks), car, ended))
+    try:
+        futures = [pool.submit(_work, k, laps) for k, laps in parts]
+        waiting: set[Future[Any]] = set(futures)
+        told = 0
+        while waiting:
+            done, waiting = wait(waiting, TOLD, FIRST_COMPLETED)
+            for one in done:
+                one.result()
+            now = ended.value
+            if now > told:
+                report(now - told)
+                told = now
+        return [one.result() for one in futures]
+    except BrokenProcessPool as error:
+        raise OutlapError(
+            "a process of the evaluation died, perhaps for want of memory: try again with fewer --jobs."
+        ) from error
+    except BaseException:
+        for process in list((pool._processes or {}).values()):  # it may be in the middle of a minute of laps
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_here: dict[str, Any] = {}  # what all laps of this process share
+
+
+def _begin(tasks: list[Task], tracks: list[Track], car: Car, ended: Any) -> None:
+    """Prepare a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to hear
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _here.update(tasks=tasks, tracks=tracks, car=car, ended=ended, pilots={})
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(k: int, laps: list[Lap]) -> tuple[list[Trial], list[Trace]]:
+    task: Task = _here["tasks"][k]
+    if task.driver not in _here["pilots"]:
+        _here["pilots"][task.driver] = task.driver.pilot(_here["car"])
+
+    def count(ended: int) -> None:
+        with _here["ended"].get_lock():
+            _here["ended"].value += ended
+
+    return drive(
+        _here["pilots"][task.driver], _here["tracks"], laps, _here["car"], task.randomization, count, task.traced,
+        threads=False,
+    )  # fmt: skip
