@@ -95,7 +95,9 @@ class Validation:
         fleet.place(np.arange(n), track, self._start)
         if config.randomization.car is None or config.randomization.car.action_delay is None:
             fleet.delay[:] = rng.integers(LIVE_DELAY[0], LIVE_DELAY[1] + 1, n)
-        self._eyes = Eyes(fleet, contract.observation.view, int(rng.integers(1 << 31)), config.randomization)
+        self._eyes = Eyes(
+            fleet, contract.observation.view, int(rng.integers(1 << 31)), config.randomization, contract.rate_hz
+        )
         self._begin = self._task.state(), self._eyes.state()
 
     def due(self, iteration: int, last: int, clean: bool) -> bool:
