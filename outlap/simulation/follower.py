@@ -23,10 +23,11 @@ from outlap.vehicle.car import GRAVITY, Car
 Floats = NDArray[np.float64]
 
 GRIP = 0.8  # of the friction that the followed line uses: a tyre gives all of it only when it slides
-MARGIN = 0.04  # m, that the followed line's wheels keep from the borders: by so much the car misses the line
+MARGIN = 0.02  # m, that the followed line's wheels keep from the borders: by so much the car misses the line
+YAW_LAG = 0.05  # s, in which the car's turning follows its front wheel
 REACH = 0.175  # s, in which the car would be back on the line, had it a course straight towards it
 LEAST_REACH = 0.1  # m, what is added to it so that a slow car does not turn about on the spot
-GAIN = 5.0  # 1/m, curvature per rad of course error
+GAIN = 7.0  # 1/m, curvature per rad of course error
 STEEPEST = 0.6  # rad, at which the car approaches the line from afar
 WINDOW = 1.0  # m along the line, to either side of the car's place on the lap, where its nearest node is looked for
 
@@ -48,6 +49,8 @@ class LineFollower:
         speed_limit: float,
         curvature_limit: float | None = None,
         rate_hz: float = 30.0,
+        grip: float = GRIP,
+        margin: float = MARGIN,
         spacing: float = SPACING,
         lines: Sequence[FastestLine] | None = None,
     ) -> None:
@@ -59,6 +62,8 @@ class LineFollower:
             speed_limit: m/s, at most commanded.
             curvature_limit: 1/m, at most commanded; the car's own if not given.
             rate_hz: commands a second.
+            grip: part of the car's friction that the lines use; less for cars that may have less.
+            margin: m, that the lines' wheels keep from the borders; more for cars that are driven less exactly.
             spacing: m, between the nodes of the lines; twice as much takes a third of the time to find.
             lines: one for each track.
 
@@ -67,7 +72,7 @@ class LineFollower:
         """
         if lines is not None and len(lines) != len(tracks.tracks):
             raise ValueError(f"{len(lines)} lines for {len(tracks.tracks)} tracks")
-        limits = limits_of(car, speed_limit, curvature_limit, GRIP, MARGIN)
+        limits = limits_of(car, speed_limit, curvature_limit, grip, margin)
         self.lines = (
             tuple(lines) if lines is not None else tuple(fastest_line(one, limits, spacing) for one in tracks.tracks)
         )
@@ -81,6 +86,8 @@ class LineFollower:
 
     def act(self, fleet: Fleet) -> tuple[Floats, Floats]:
         """Curvature (n,) 1/m and speed (n,) m/s for every car of the fleet, whose tracks must be this one's."""
+        if len(fleet.tracks.tracks) != len(self.lines):
+            raise ValueError(f"{len(self.lines)} lines for {len(fleet.tracks.tracks)} tracks")
         curvature, speed = np.empty(fleet.n), np.empty(fleet.n)
         _act(
             fleet.state, fleet.parameter, fleet.track, fleet.located.s, fleet.delay * TICK + self._hold,
@@ -108,7 +115,7 @@ def _act(
         sideways = state[c, dynamics.LATERAL] - parameter[c, dynamics.TO_REAR] * rate
         slip = np.arctan2(sideways, max(v, 0.3))
         # Where the car will be when what is commanded now takes effect.
-        late = delay[c] + parameter[c, dynamics.STEERING_LAG]
+        late = delay[c] + parameter[c, dynamics.STEERING_LAG] + YAW_LAG
         yaw = state[c, dynamics.YAW]
         course = yaw + slip + 0.5 * rate * late
         x = state[c, dynamics.X] + v * late * np.cos(course)
@@ -130,7 +137,7 @@ def _act(
         curvature[c] = turn
         soon = place + v * parameter[c, dynamics.DRIVE_LAG] / step
         want = min(_between(nodes, first, count, place, SPEED), _between(nodes, first, count, soon, SPEED))
-        grip = GRIP * parameter[c, dynamics.FRICTION] * GRAVITY
+        grip = parameter[c, dynamics.FRICTION] * GRAVITY
         speed[c] = min(want, speed_limit, np.sqrt(grip / max(abs(turn), 0.1)) + 0.1)
 
 
@@ -138,7 +145,7 @@ def _act(
 def _nearest(x, y, progress, length, nodes, at, first, count, window):
     """Nearest node to a place, among those about as far along the lap as the car."""
     # The nodes' places on the lap rise from the first to the last, but for one fall where the lap begins anew.
-    guess = int((progress - at[first]) / length % 1.0 * count)
+    guess = int((progress - at[first]) / length % 1.0 * count) % count if np.isfinite(progress) else 0
     for _ in range(8):
         away = (at[first + guess] - progress + 0.5 * length) % length - 0.5 * length
         move = round(away / length * count)
