@@ -21,6 +21,7 @@ from .messages import CURRENT, LATEST, RECORD, STREAM, to_pixels, to_yaw
 from .program import OK, Diagnostics, LifecycleProgram, read_parameters, run, steady_clock
 
 PERIOD = 0.1  # s between two pictures
+RAW = "/sim/camera/image_raw"
 SPEAKERS = ("trainer", "policy", "motor", "referee")  # whose words stand below
 
 
@@ -76,14 +77,14 @@ class ViewerNode(LifecycleProgram):
     def _show(self) -> None:
         assert self._page is not None
         self._listen(self._page.watched)
-        if self._page.watched:
+        if self._page.watched and (self._board.raw is not None or not self.count_publishers(RAW)):
             self._page.show(self._board.jpeg([self._line(name) for name in SPEAKERS if name in self._told]))
 
     def _listen(self, wanted: bool) -> None:
         """Hear the streams only while somebody watches: every message costs."""
         if wanted and not self._streams:
             self._streams = [
-                self.create_subscription(Image, "/sim/camera/image_raw", self._raw, STREAM),
+                self.create_subscription(Image, RAW, self._raw, STREAM),
                 self.create_subscription(Image, "/camera/image", self._view, STREAM),
                 self.create_subscription(Odometry, "/sim/odom", self._odometry, LATEST),
                 self.create_subscription(JointState, "/motor/state", self._motor, RECORD),

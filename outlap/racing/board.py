@@ -24,6 +24,7 @@ KEEP = 400  # points of the driven line, 24 m
 SUBPIXEL = 4  # bits: OpenCV draws to a sixteenth of a pixel
 ROAD = (62, 66, 74)  # RGB
 QUALITY = 85  # percent
+BRIGHT = 0.8  # of the colours, up to which they are bright: the line's highest speed has this one
 
 
 class Board:
@@ -76,8 +77,8 @@ class Board:
             places = np.array(self._line)
             pixels = self._pixels(places[:, :2])
             driven = np.hypot(*np.diff(places[:, :2], axis=0).T) < CARRIED
-            part = np.clip(places[1:, 2] / max(places[:, 2].max(), 0.1) * 255, 0, 255).astype(np.uint8)
-            colours = cv2.applyColorMap(part[:, None], cv2.COLORMAP_TURBO)[:, 0, ::-1].tolist()
+            part = np.clip(places[1:, 2] / max(places[:, 2].max(), 0.1), 0, 1) * BRIGHT * 255
+            colours = cv2.applyColorMap(part.astype(np.uint8)[:, None], cv2.COLORMAP_TURBO)[:, 0, ::-1].tolist()
             for index in np.flatnonzero(driven):
                 ends = pixels[index], pixels[index + 1]
                 cv2.line(canvas, *ends, colours[index], 2, cv2.LINE_AA, SUBPIXEL)
