@@ -33,7 +33,7 @@ def ray_table(rays: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[n
         rays: unit rays through the pixels in the optical frame, (H, W, 3), from :func:`outlap.camera.model.rays`.
 
     Returns:
-        (blocks, 4 * PIECE): x, y, z of the rays and the angle between neighbouring pixels (rad); and
+        (blocks, 4 * PIECE): x, y, z of the rays and 1 / the angle between neighbouring pixels (1/rad); and
         (groups, LENS_ROWS * LANES), of each block, LANES blocks a group: axis, cosine and sine of the half angle of a
         cone that holds its rays, the largest angle between neighbouring pixels (rad), and its corners' rays.
     """
@@ -53,6 +53,7 @@ def ray_table(rays: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[n
     lens = np.concatenate([axis, np.stack([np.cos(half), np.sin(half), blocks[:, 3].max(axis=1)], 1), corners], axis=1)
     lens = np.concatenate([lens, np.repeat(lens[-1:], -len(lens) % LANES, axis=0)])
     lens = lens.reshape(-1, LANES, LENS_ROWS).transpose(0, 2, 1).reshape(-1, LENS_ROWS * LANES)
+    blocks[:, 3] = 1 / blocks[:, 3]
     return blocks.reshape(-1, 4 * PIECE).astype(np.float32), np.ascontiguousarray(lens, dtype=np.float32)
 
 

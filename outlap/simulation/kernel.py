@@ -29,12 +29,33 @@ NEVER = np.uint32(0xFFFFFFFF)
 
 
 @part
-def _grey(value, scale, curve, noise):
+def _grey(value, scale, noise):
     """A pixel's grey level, from the light that falls on it."""
     white = f4(255)
-    value = min(max(value * scale, f4(0)), white)
-    value = value + curve * value * (f4(1) - value * f4(1 / 255)) + noise
-    return np.uint8(min(max(value + f4(0.5), f4(0)), white))
+    return i4(min(max(min(max(value * scale, f4(0)), white) + noise, f4(0)), white))
+
+
+@part
+def _fetch(to, source, at):
+    """``to[u] = source[at[u]]``, one after the other: eight a turn, and never as gather instructions."""
+    for u in range(0, PIECE, 8):
+        if at[u] == NEVER:
+            break
+        to[u], to[u + 1] = source[at[u]], source[at[u + 1]]
+        to[u + 2], to[u + 3] = source[at[u + 2]], source[at[u + 3]]
+        to[u + 4], to[u + 5] = source[at[u + 4]], source[at[u + 5]]
+        to[u + 6], to[u + 7] = source[at[u + 6]], source[at[u + 7]]
+
+
+@part
+def _fetch_both(low, high, source, at):
+    """Likewise the lower and the upper half of each word."""
+    for u in range(0, PIECE, 4):
+        if at[u] == NEVER:
+            break
+        a, b, c, d = source[at[u]], source[at[u + 1]], source[at[u + 2]], source[at[u + 3]]
+        low[u], low[u + 1], low[u + 2], low[u + 3] = i4(a), i4(b), i4(c), i4(d)
+        high[u], high[u + 1], high[u + 2], high[u + 3] = i4(a >> 32), i4(b >> 32), i4(c >> 32), i4(d >> 32)
 
 
 def _kernel(channels: int, sources: int) -> Any:
@@ -56,11 +77,12 @@ def _kernel(channels: int, sources: int) -> Any:
             store = np.empty((21 + 6 + channels) * P + 16, np.float32)
             store = store[(-store.ctypes.data & 63) // 4 :]
             buf, paint = store[: 21 * P], store[27 * P : (27 + channels) * P]
-            line_words, texels = store[21 * P : 23 * P].view(np.int64), store[23 * P : 24 * P].view(np.uint32)
-            line_word, tiles_at = store[21 * P : 23 * P].view(np.int32), store[24 * P : 25 * P].view(np.uint32)
+            edge_word, texels = store[21 * P : 22 * P].view(np.int32), store[23 * P : 24 * P].view(np.uint32)
+            centre_word, tiles_at = store[22 * P : 23 * P].view(np.int32), store[24 * P : 25 * P].view(np.uint32)
             tile_word, along_word = store[25 * P : 26 * P].view(np.int32), store[26 * P : 27 * P].view(np.int32)
-            eights, picture = np.empty(channels * P // 8, np.int64), out[c].reshape(-1)
-            pixels = eights.view(np.uint8)
+            # Four bytes a pixel of a coloured picture, which become three when they are written.
+            eights, picture = np.empty((channels + 1) // 2 * 2 * P // 8, np.int64), out[c].reshape(-1)
+            pixels, words = eights.view(np.uint8), eights.view(np.int32)
             r = rotation[c]
             r00, r01, r02, r10, r11, r12 = r[0, 0], r[0, 1], r[0, 2], r[1, 0], r[1, 1], r[1, 2]
             r20, r21, r22 = r[2, 0], r[2, 1], r[2, 2]
@@ -82,7 +104,7 @@ def _kernel(channels: int, sources: int) -> Any:
             centre_half, centre_line = look.centre_half, look.centre_line
             # A whole number of dashes a lap, so that none is cut at the start.
             dash_rate = max(np.floor(look.dash_rate * lap[k] + half), one) / lap[k]
-            dash_half = half * look.dash_duty
+            dash_half, dash_step = half * look.dash_duty, one / dash_rate
             floor_grain, road_grain = look.floor_grain / f4(42), look.road_grain / f4(42)
             grain_scale, grain_texel = look.grain_scale, one / look.grain_scale
             eye_x, eye_y = ex * grain_scale, ey * grain_scale
@@ -98,6 +120,14 @@ def _kernel(channels: int, sources: int) -> Any:
             wall_height, wall_scale, wall_texel = look.wall_height, look.wall_scale, one / look.wall_scale
             wall_tile = tile[(FLOORS + look.wall_tile) * SIZE * SIZE :]
             gain, curve, sigma, corner_loss = look.gain, look.curve, look.noise, look.gain * look.vignette
+            # What is left for the last stage where the curve is bent before it.
+            gained, darkened = (gain, corner_loss) if curve == zero else (one, zero)
+            per_west, per_east, per_south, per_north = (
+                one / (west - ex),
+                one / (east - ex),
+                one / (south - ey),
+                one / (north - ey),
+            )
             to_wall = max(min(min(ex - west, east - ex), min(ey - south, north - ey)), f4(0.05))
             wall_slope = -ez / np.sqrt(to_wall * to_wall + ez * ez)  # rays above it may reach a wall before the floor
 
@@ -138,22 +168,20 @@ def _kernel(channels: int, sources: int) -> Any:
                     centre_near = centre_line > zero and not (near and offset - reach > centre_half)
                     bordered, painted = not (on_road or off_road), zero
                     for u in range(P):
-                        t = -ez / min(buf[2 * P + u], f4(STEEPEST))
-                        buf[3 * P + u] = t
+                        slant = min(buf[2 * P + u], f4(STEEPEST)) * -per_ez
+                        t = one / slant
+                        buf[3 * P + u], buf[10 * P + u] = t, slant * rays[3 * P + u]
                         rx, ry = t * buf[u], t * buf[P + u]
                         buf[4 * P + u], buf[5 * P + u] = rx, ry
                         tx, ty = rx * grain_scale + eye_x, ry * grain_scale + eye_y
                         fx, fy = np.floor(tx), np.floor(ty)
                         buf[8 * P + u], buf[9 * P + u] = tx - fx, ty - fy
                         tiles_at[u] = (i4(fy) & (SIZE - 1)) * SIZE + (i4(fx) & (SIZE - 1))
-                    for u in range(P):
-                        if tiles_at[u] == NEVER:
-                            break
-                        tile_word[u] = floor_tile[tiles_at[u]]
+                    _fetch(tile_word, floor_tile, tiles_at)
                     level = one if bordered else (road_grain if on_road else floor_grain)
                     for u in range(P):
                         grain = texture(tile_word[u], buf[8 * P + u], buf[9 * P + u]) - f4(128)
-                        fade = min(one, grain_texel / (buf[3 * P + u] * rays[3 * P + u]))
+                        fade = min(one, grain_texel * buf[10 * P + u])
                         buf[14 * P + u] = grain * fade * level
                     if bordered or centre_near:
                         for u in range(P):
@@ -162,24 +190,19 @@ def _kernel(channels: int, sources: int) -> Any:
                             fx, fy = np.floor(mx), np.floor(my)
                             buf[6 * P + u], buf[7 * P + u] = (mx - fx - half) * gradient, (my - fy - half) * gradient
                             texels[u] = i4(fy * columns + fx)
-                        for u in range(P):
-                            if texels[u] == NEVER:
-                                break
-                            line_words[u] = lines_here[texels[u]]
+                        _fetch_both(edge_word, centre_word, lines_here, texels)
                     if bordered:
                         for u in range(P):
-                            edge, gx, gy = packed_distance(line_word[2 * u], buf[6 * P + u], buf[7 * P + u])
+                            edge, gx, gy = packed_distance(edge_word[u], buf[6 * P + u], buf[7 * P + u])
                             edge += bend * buf[14 * P + u]
                             # The pixel's footprint on the floor: t·a across, t·a / sin(elevation) in depth.
-                            foot = buf[3 * P + u] * rays[3 * P + u]
                             p = (gx * buf[4 * P + u] + gy * buf[5 * P + u]) * slope
-                            p = one + p * p
-                            root = one / np.sqrt(p)
-                            wide, per_wide = foot * p * root, root / foot
+                            per_wide = buf[10 * P + u] / np.sqrt(one + p * p)
+                            edge *= per_wide
                             # A footprint broader than the road, far away, holds no more road than there is.
-                            road = min(max(edge * per_wide + half, zero), one) * min(one, width * per_wide)
-                            line = min(edge + wide * half, line_high) - max(edge - wide * half, line_low)
-                            line = max(line, zero) * per_wide
+                            road = min(max(edge + half, zero), one) * min(one, width * per_wide)
+                            line = min(edge + half, line_high * per_wide) - max(edge - half, line_low * per_wide)
+                            line = max(line, zero)
                             painted += line
                             grain = buf[14 * P + u]
                             buf[12 * P + u] = line * min(max(one + wear * (grain * f4(0.03) - half), zero), one)
@@ -189,26 +212,22 @@ def _kernel(channels: int, sources: int) -> Any:
                         for u in range(P):
                             buf[11 * P + u], buf[12 * P + u] = (one if on_road else zero), zero
                     if centre_near or (painted > zero and left_line != right_line):
-                        for u in range(P):
-                            if texels[u] == NEVER:
-                                break
-                            along_word[u] = along_here[texels[u]]
+                        _fetch(along_word, along_here, texels)
                         for u in range(P):
                             ox, oy = buf[6 * P + u], buf[7 * P + u]
-                            offset, nx, ny = packed_distance(line_word[2 * u + 1], ox, oy)
+                            offset, nx, ny = packed_distance(centre_word[u], ox, oy)
                             along = f4(along_word[u]) * along_unit + ny * ox - nx * oy
-                            foot, b = buf[3 * P + u] * rays[3 * P + u], buf[3 * P + u] * per_ez
+                            per_foot, b = buf[10 * P + u], buf[3 * P + u] * per_ez
                             b = b * b
                             q = (nx * buf[4 * P + u] + ny * buf[5 * P + u]) * slope
                             q = min(q * q, max(b - one, zero))  # a packed gradient may be longer than one
-                            wide_n = foot * np.sqrt(one + q)
-                            wide_s = foot * np.sqrt(b - q)
+                            per_n, per_s = per_foot / np.sqrt(one + q), per_foot / np.sqrt(b - q)
                             dash = along * dash_rate
                             dash = dash - np.floor(dash)
-                            dash = (dash_half - abs(dash - half)) / (wide_s * dash_rate) + half
-                            centre = min(offset + wide_n * half, centre_half)
-                            centre = max(centre - max(offset - wide_n * half, -centre_half), zero) / wide_n
-                            buf[13 * P + u] = centre * min(max(dash, zero), one) * centre_line
+                            dash = (dash_half - abs(dash - half)) * (per_s * dash_step) + half
+                            off = offset * per_n
+                            centre = min(off + half, centre_half * per_n) - max(off - half, -centre_half * per_n)
+                            buf[13 * P + u] = max(centre, zero) * min(max(dash, zero), one) * centre_line
                             buf[12 * P + u] *= left_line if offset > zero else right_line
                     elif bordered or joint > zero:
                         for u in range(P):
@@ -222,7 +241,7 @@ def _kernel(channels: int, sources: int) -> Any:
                             jy = ry * joint_cos - rx * joint_sin + joint_y
                             jx, jy = abs(jx - np.floor(jx) - half), abs(jy - np.floor(jy) - half)
                             t = buf[3 * P + u]
-                            broad = t * t * rays[3 * P + u] * per_ez
+                            broad = t * per_ez / buf[10 * P + u]
                             near = (half - max(jx, jy * joint_cross)) * joint_step
                             joints = min(near + broad * half, joint_half) - max(near - broad * half, -joint_half)
                             buf[15 * P + u] = max(joints, zero) / broad * joint * (one - buf[11 * P + u] * half)
@@ -253,28 +272,25 @@ def _kernel(channels: int, sources: int) -> Any:
                 if highest > wall_slope:
                     for u in range(P):
                         dx, dy, dz = buf[u], buf[P + u], buf[2 * P + u]
-                        vx, vy = (dx if abs(dx) > tiny else tiny), (dy if abs(dy) > tiny else tiny)
-                        tx = ((east if vx > zero else west) - ex) / vx
-                        ty = ((north if vy > zero else south) - ey) / vy
-                        on_x = one if tx < ty else zero
-                        t = max(min(tx, ty), f4(0.01))
+                        tx = dx * (per_east if dx > zero else per_west)
+                        ty = dy * (per_north if dy > zero else per_south)
+                        on_x = one if tx > ty else zero
+                        slant = min(max(max(tx, ty), f4(1e-6)), f4(100))
+                        t = one / slant
                         sideways = on_x * (ey + t * dy) + (one - on_x) * (ex + t * dx)
                         height = ez + t * dz
                         tx, ty = sideways * wall_scale, -height * wall_scale
                         fx, fy = np.floor(tx), np.floor(ty)
                         buf[8 * P + u], buf[9 * P + u] = tx - fx, ty - fy
                         tiles_at[u] = (i4(fy) & (SIZE - 1)) * SIZE + (i4(fx) & (SIZE - 1))
-                        buf[17 * P + u] = t
+                        buf[17 * P + u], buf[7 * P + u] = t, slant * rays[3 * P + u]
                         buf[18 * P + u] = height
                         buf[19 * P + u] = f4(0.85) + f4(0.15) * on_x
-                    for u in range(P):
-                        if tiles_at[u] == NEVER:
-                            break
-                        tile_word[u] = wall_tile[tiles_at[u]]
+                    _fetch(tile_word, wall_tile, tiles_at)
                     for u in range(P):
                         t = buf[17 * P + u]
                         seen = one if t < buf[3 * P + u] or buf[2 * P + u] > f4(STEEPEST) else zero
-                        per_foot = one / (t * rays[3 * P + u])
+                        per_foot = buf[7 * P + u]
                         top = min(max((wall_height - buf[18 * P + u]) * per_foot + half, zero), one)
                         fade = min(one, per_foot * wall_texel)
                         level = texture(tile_word[u], buf[8 * P + u], buf[9 * P + u])
@@ -322,23 +338,39 @@ def _kernel(channels: int, sources: int) -> Any:
                         for u in range(P):
                             value = paint[ch * P + u]
                             paint[ch * P + u] = value + buf[17 * P + u] * (colour * buf[18 * P + u] - value)
-                start = noise_start[c] + piece * P
+                if curve != zero:
+                    for ch in range(channels):
+                        for u in range(P):
+                            scale = gain - corner_loss * (one - rays[2 * P + u] * rays[2 * P + u])
+                            value = min(max(paint[ch * P + u] * scale, zero), white)
+                            paint[ch * P + u] = value + curve * value * (one - value * f4(1 / 255))
+                grains = noise[noise_start[c] + piece * P :]
+                at = np.uint64(piece // (stride // row) * DOWN * stride + piece % (stride // row) * row)
                 if channels == 1:
                     for u in range(P):
-                        scale = gain - corner_loss * (one - rays[2 * P + u] * rays[2 * P + u])
-                        pixels[u] = _grey(paint[u], scale, curve, sigma * noise[start + u])
+                        scale = gained - darkened * (one - rays[2 * P + u] * rays[2 * P + u])
+                        pixels[u] = np.uint8(_grey(paint[u], scale, sigma * grains[u] + half))
+                    for v in range(DOWN):
+                        for u in range(row):
+                            picture[at + np.uint64(u)] = eights[v * row + u]
+                        at += np.uint64(stride)
                 else:
                     for u in range(P):
-                        scale = gain - corner_loss * (one - rays[2 * P + u] * rays[2 * P + u])
-                        grey = sigma * noise[start + u]
-                        pixels[3 * u] = _grey(paint[u], scale, curve, grey)
-                        pixels[3 * u + 1] = _grey(paint[P + u], scale, curve, grey)
-                        pixels[3 * u + 2] = _grey(paint[2 * P + u], scale, curve, grey)
-                at = np.uint64(piece // (stride // row) * DOWN * stride + piece % (stride // row) * row)
-                for v in range(DOWN):
-                    for u in range(row):
-                        picture[at + np.uint64(u)] = eights[v * row + u]
-                    at += np.uint64(stride)
+                        scale = gained - darkened * (one - rays[2 * P + u] * rays[2 * P + u])
+                        grey = sigma * grains[u] + half
+                        red, green = _grey(paint[u], scale, grey), _grey(paint[P + u], scale, grey)
+                        words[u] = red | i4(green << 8) | i4(_grey(paint[2 * P + u], scale, grey) << 16)
+                    # Two pixels of 24 bits in 48, then eight in three words.
+                    for u in range(P // 2):
+                        eights[u] = (eights[u] & 0xFFFFFF) | ((eights[u] >> 8) & 0xFFFFFF000000)
+                    for v in range(DOWN):
+                        for u in range(ACROSS // 8):
+                            k = v * ACROSS // 2 + 4 * u
+                            to = at + np.uint64(3 * u)
+                            picture[to] = eights[k] | (eights[k + 1] << 48)
+                            picture[to + np.uint64(1)] = (eights[k + 1] >> 16) | (eights[k + 2] << 32)
+                            picture[to + np.uint64(2)] = (eights[k + 2] >> 32) | (eights[k + 3] << 16)
+                        at += np.uint64(stride)
 
     return draw
 
