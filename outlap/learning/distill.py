@@ -118,6 +118,11 @@ class Distiller:
         """Of the whole schedule."""
         return self.config.iterations
 
+    @property
+    def frames(self) -> int:
+        """Camera pictures drawn so far."""
+        return self.shards.steps * self.shards.cars
+
     def iterate(self, between: Callable[[], None] = lambda: None) -> dict[str, float]:
         """Drive and learn for a stretch of the schedule; ``between`` is called between steps.
 
@@ -197,7 +202,7 @@ class Distiller:
         known = task.teacher_observation()
         wanted = self.teacher.act(known)
         frames = self.eyes.look()
-        self.shards.append(frames, self._commands, known, wanted, self._auxiliary(), self._age)
+        self.shards.append(frames, self._commands, known, wanted, auxiliary_targets(task), self._age)
         action = wanted.copy()
         driven = step >= self._handover
         if driven.any():
@@ -265,25 +270,26 @@ class Distiller:
             raise OutlapError(DIVERGED)
         return self.student.decided(action).double().numpy()
 
-    def _auxiliary(self) -> NDArray[np.float64]:
-        """The auxiliary targets, (n, 6), each of about unit size."""
-        fleet = self.task.fleet
-        located, state = fleet.located, fleet.state
-        _, here = fleet.tracks.pose(fleet.track, located.s)
-        _, there = fleet.tracks.pose(fleet.track, located.s + BEND_AHEAD)
-        bend = (there - here + np.pi) % (2 * np.pi) - np.pi
-        turn = (located.heading - state[:, dynamics.YAW] + np.pi) % (2 * np.pi) - np.pi
-        return np.stack(
-            [
-                np.clip(located.left, -0.5, 1) * 2,
-                np.clip(located.right, -0.5, 1) * 2,
-                np.clip(turn, -1, 1) * 2,
-                np.clip(bend, -2, 2),
-                state[:, dynamics.SPEED],
-                state[:, dynamics.YAW_RATE] / RATE_SCALE,
-            ],
-            axis=1,
-        )
+
+def auxiliary_targets(task: DrivingTask) -> NDArray[np.float64]:
+    """What a student's auxiliary predictions should be now, (n, 6), each of about unit size."""
+    fleet = task.fleet
+    located, state = fleet.located, fleet.state
+    _, here = fleet.tracks.pose(fleet.track, located.s)
+    _, there = fleet.tracks.pose(fleet.track, located.s + BEND_AHEAD)
+    bend = (there - here + np.pi) % (2 * np.pi) - np.pi
+    turn = (located.heading - state[:, dynamics.YAW] + np.pi) % (2 * np.pi) - np.pi
+    return np.stack(
+        [
+            np.clip(located.left, -0.5, 1) * 2,
+            np.clip(located.right, -0.5, 1) * 2,
+            np.clip(turn, -1, 1) * 2,
+            np.clip(bend, -2, 2),
+            state[:, dynamics.SPEED],
+            state[:, dynamics.YAW_RATE] / RATE_SCALE,
+        ],
+        axis=1,
+    )
 
 
 def mirrored(
