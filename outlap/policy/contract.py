@@ -2,7 +2,7 @@
 
 The network's ONNX signature follows from it, N being the batch:
 
-- input ``frames`` float32 (N, T, H, W): canonical views, standardised, in the order of ``frame_offsets``;
+- input ``frames`` float32 (N, T, H, W): canonical views, levelled, in the order of ``frame_offsets``;
 - input ``commands`` float32 (N, K, 2): its last K commands, newest first, as parts of their limits;
 - output ``action`` float32 (N, 2): curvature in 1/m, left positive, and speed in m/s, both within their limits.
 """
@@ -37,7 +37,7 @@ class Observation(Model):
     # frames back in time at rate_hz, in the order in which the network gets them; 0 is the newest
     frame_offsets: Annotated[tuple[Annotated[int, Field(ge=0, le=60)], ...], Field(min_length=1, max_length=16)]
     commands: Annotated[int, Field(ge=1, le=16)]  # how many past commands
-    normalisation: Literal["standardised"] = "standardised"  # outlap.policy.observation.frames_to_tensor
+    normalisation: Literal["levelled"] = "levelled"  # outlap.policy.observation.frames_to_tensor
 
     @model_validator(mode="after")
     def _newest_frame(self) -> Observation:

@@ -77,7 +77,7 @@ class BatchDriver:
         contract = policy.contract
         self._shape = (n, *contract.frames_shape[1:])
         self._offsets = np.asarray(contract.observation.frame_offsets)
-        # A ring of standardised pictures: (slots, n, H, W), the newest at slot `_newest`.
+        # A ring of levelled pictures: (slots, n, H, W), the newest at slot `_newest`.
         self._ring = np.zeros((int(self._offsets.max()) + 1, *self._shape), np.float32)
         self._newest = 0
         self._commands = np.zeros((n, *contract.commands_shape), np.float32)

@@ -1,22 +1,30 @@
-"""One picture in, one standardised picture out, whatever stands beside it in the batch."""
+"""One picture in, one levelled picture out, whatever stands beside it in the batch."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from outlap.policy.observation import DEVIATION_FLOOR, frames_to_tensor
+from outlap.policy.observation import BRIGHTEST, DEVIATION_FLOOR, frames_to_tensor
 
 
 def pictures(*shape: int) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
 
 
-def test_zero_mean_and_unit_deviation() -> None:
+def test_every_row_is_levelled_and_the_floor_has_unit_deviation() -> None:
     tensor = frames_to_tensor(pictures(5, 2, 48, 80))
     assert tensor.dtype == np.float32 and tensor.shape == (5, 2, 48, 80) and tensor.flags.c_contiguous
-    np.testing.assert_allclose(tensor.mean(axis=(2, 3)), 0, atol=1e-5)
-    np.testing.assert_allclose(tensor.std(axis=(2, 3)), 1, atol=1e-5)
+    np.testing.assert_allclose(tensor.mean(axis=3), 0, atol=1e-5)
+    np.testing.assert_allclose(tensor[:, :, 12:].std(axis=(2, 3)), 1, atol=1e-5)
+
+
+def test_a_bright_window_does_not_dim_the_floor() -> None:
+    dark = pictures(48, 80) // 8
+    lit = dark.copy()
+    lit[:10, 20:60] = 255
+    np.testing.assert_allclose(frames_to_tensor(lit)[10:], frames_to_tensor(dark)[10:], atol=1e-5)
+    assert np.abs(frames_to_tensor(lit)).max() <= BRIGHTEST
 
 
 def test_exposure_and_contrast_do_not_matter() -> None:
