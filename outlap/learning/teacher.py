@@ -21,6 +21,7 @@ from outlap.files import Model
 from outlap.learning.categorical import CategoricalDistribution
 from outlap.learning.checkpoint import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.task import DrivingTask
+from outlap.simulation.randomization import GivenRandomization
 from outlap.states import State
 from outlap.vehicle import dynamics
 
@@ -31,6 +32,7 @@ class TeacherConfig(Model):
     cars: Annotated[int, Field(ge=1)]  # cars that learn at once
     iterations: Annotated[int, Field(ge=1)]  # of collecting and updating
     head_start: Annotated[int, Field(ge=1)]  # of these, before the student begins
+    randomization: GivenRandomization  # of its cars
     beside: Annotated[int, Field(ge=1)]  # in each of the student's iterations, until all are done
     steps: Annotated[int, Field(ge=1)]  # steps each car takes an iteration
     hidden: tuple[Annotated[int, Field(ge=1)], ...]  # widths of the hidden layers, actor and critic alike
@@ -131,6 +133,11 @@ class TeacherTraining:
     def beside(self) -> int:
         """How many are due in the student's next iteration; 0 when the teacher has learned all it will."""
         return min(self.config.beside, self.config.iterations - self.iteration)
+
+    @property
+    def frames(self) -> int:
+        """Camera pictures drawn so far: it needs none."""
+        return 0
 
     @property
     def teacher(self) -> Teacher:

@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from outlap.files import Model
 from outlap.learning.eyes import Eyes
@@ -23,7 +23,7 @@ from outlap.learning.task import DrivingTask, TaskConfig
 from outlap.policy.contract import Contract
 from outlap.policy.runtime import BatchDriver, Policy
 from outlap.simulation.fleet import TICK
-from outlap.simulation.randomization import Randomization, load_randomization
+from outlap.simulation.randomization import GivenRandomization
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
@@ -33,16 +33,12 @@ SLOWEST = 1.0  # m/s, mean speed below which a lap is given up
 WARM_UP = 5.0  # s more, that even the shortest lap is given
 
 
-def _read(given: object) -> object:
-    return load_randomization(given) if isinstance(given, str) else given
-
-
 class ValidationConfig(Model):
     """How often, and on what."""
 
     cars: Annotated[int, Field(ge=1)]  # that drive one lap each
     tracks: Annotated[tuple[str, ...], Field(min_length=1)]  # names in worlds/; short ones cost less
-    randomization: Annotated[Randomization, BeforeValidator(_read)]  # of looks, cameras and cars
+    randomization: GivenRandomization  # of looks, cameras and cars
     every: Annotated[int, Field(ge=1)]  # iterations of the student between two
     until_clean: Annotated[int, Field(ge=1)]  # iterations between two before the first clean lap
     last_cars: Annotated[int, Field(ge=1)]  # that drive one lap each when the run is over, on all shipped tracks

@@ -14,10 +14,10 @@ Rows = NDArray[np.int64]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 REDRAWS = 6  # times that looks in which nobody could see the lines are drawn anew
-LEAST_CONTRAST = 20.0  # grey levels of a line against its road that a person makes out on a clean picture
-DIMMEST = 60.0  # grey levels that the lighter of line and road at least has
+LEAST_CONTRAST = 30.0  # grey levels of a line against its road that a person makes out on a clean picture
+DIMMEST = 80.0  # grey levels that the lighter of line and road at least has
 FULL_WIDTH = 0.035  # m, narrower lines look paler in the distance
-NOISE_CONTRAST = 3.0  # and at least so many deviations of the noise
+NOISE_CONTRAST = 5.0  # and at least so many deviations of the noise
 CORNER = 0.35  # 1 - cos² of the angle off the axis at which lines mostly stand, for the vignette
 CLEAR = 0.4  # m, from a border, within which no box may stand
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory
@@ -98,7 +98,7 @@ class PictureRanges(Model):
     readout_time: Annotated[Distribution | None, within(0, 0.1)] = None  # s, from the first row to the last
     defocus: Annotated[Distribution | None, within(0, 2)] = None  # pixels, deviation
     compression: Annotated[Distribution | None, within(0, 100)] = None  # grey levels, finest step of the quantisation
-    lamp: Part = None  # 1: a lamp hangs at one of two places
+    lamp: Part = None  # 1: a lamp hangs at one of three places
     lamp_strength: Annotated[Distribution | None, within(0, 2000)] = None  # grey levels of the lamp itself
     lamp_glare: Annotated[Distribution | None, within(0, 255)] = None  # grey levels of its mirror image on the floor
     lamp_size: Annotated[Distribution | None, within(0.005, 1)] = None  # rad
@@ -186,3 +186,11 @@ def load_randomization(name_or_path: str | Path) -> Randomization:
                 f"there is no randomization named {name_or_path!r}: give a .yaml file, or one of {known}."
             )
     return read_yaml(path, Randomization, "randomization file")
+
+
+def _read(given: object) -> object:
+    return load_randomization(given) if isinstance(given, str) else given
+
+
+# In other files: the name or path of a randomization file, or the whole of it.
+GivenRandomization = Annotated[Randomization, BeforeValidator(_read)]
