@@ -21,7 +21,7 @@ CAR = [
 EXTRAS = {
     "sim": ["numba>=0.60", "scipy>=1.11", "matplotlib>=3.8", "av>=12", "clarabel>=0.9"],
     # An exact version, of which PyTorch's own index has a CPU build; see README.
-    "train": ["torch==2.13.0", "rsl-rl-lib>=5.5,<6"],
+    "train": ["torch==2.13.0", "rsl-rl-lib>=5.5,<6", "tensorboard>=2.14"],
     # One version of each: the index holds several ROS distributions under the same base names.
     "ros": [
         "ros-jazzy-rclpy[fastrtps]==7.1.6",

@@ -31,5 +31,5 @@ def demo(
     check_surroundings(track, laps, None, out)
     with claim_domain():
         pass  # a taken domain should be heard of now, not after minutes of training
-    policy = run_train(out, preset, car, seed)
+    policy = run_train(out, preset, car, seed, again=True)
     raise typer.Exit(run_race(policy, track, laps, None, out, car, seed))

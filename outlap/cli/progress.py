@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -9,12 +12,28 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Column
 from rich.text import Text
+
+from outlap.learning.status import Status
+
+if TYPE_CHECKING:
+    from outlap.learning.run import Progress as TrainingProgress
+
+# How a bar words a run's measures.
+SHOWN = {
+    "clean_laps": "clean laps {:.0%}",
+    "lap_time": "lap {:.1f} s",
+    "steps_per_s": "{:,.0f} pictures/s",
+    "reward": "reward {:.2f}",
+    "loss": "loss {:.3f}",
+    "crashes": "crashes {:.2g}/min",
+}
 
 
 class RateColumn(ProgressColumn):
@@ -39,3 +58,38 @@ def bars(console: Console) -> Progress:
         console=console,
         expand=True,
     )
+
+
+class TrainingDisplay:
+    """How a training run gets on: bars on a terminal; in a log a line each tenth of a stage."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+        self._bars = bars(self._console)
+        self._tasks: dict[str, TaskID] = {}
+        self._status = Status()
+        self._said: set[tuple[str, int]] = set()
+
+    def __enter__(self) -> TrainingDisplay:
+        self._bars.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bars.stop()
+
+    def report(self, progress: TrainingProgress) -> None:
+        """Show ``progress``."""
+        self._status.add(time.monotonic(), progress)
+        if progress.stage not in self._tasks:
+            self._tasks[progress.stage] = self._bars.add_task(progress.stage, total=progress.total, note="")
+        self._bars.update(self._tasks[progress.stage], completed=progress.done, note=noted(progress.measures))
+        tenth = progress.stage, 10 * progress.done // progress.total
+        if not self._console.is_terminal and tenth not in self._said:
+            self._said.add(tenth)
+            print(self._status.line(), flush=True)
+
+
+def noted(measures: dict[str, float]) -> str:
+    """The measures that a person watches, the most important first."""
+    found = ((words, measures[name]) for name, words in SHOWN.items() if name in measures)
+    return "  ".join(words.format(value) for words, value in found)

@@ -1,46 +1,79 @@
-"""``outlap train``: trains a camera policy in the built-in simulator."""
+"""``outlap train``: trains a camera policy in the built-in simulator, and goes on with a run that was interrupted."""
 
 from __future__ import annotations
 
 import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.progress import TaskID
+from outlap.errors import OutlapError
 
-    from outlap.learning.config import TrainingConfig
-    from outlap.vehicle.car import Car
+if TYPE_CHECKING:
+    from outlap.learning.control import Control
+    from outlap.learning.run import Report
+
+DEFAULT_OUT, DEFAULT_PRESET, DEFAULT_CAR, DEFAULT_SEED = Path("runs/train"), "quick", "deepracer", 0
 
 
 def train(
-    out: Annotated[Path, typer.Option(help="Folder for policy.onnx and what made it.")] = Path("runs/train"),
-    preset: Annotated[str, typer.Option(help="A name in config/training.")] = "quick",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the run; a finished run in it is replaced.", show_default=str(DEFAULT_OUT)),
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="A name in config/training.", show_default=DEFAULT_PRESET)] = None,
     config: Annotated[Path | None, typer.Option(help="A training file of your own, instead of a preset.")] = None,
-    car: Annotated[str, typer.Option(help="A name in config/cars, or a car file.")] = "deepracer",
-    seed: Annotated[int, typer.Option(help="Of everything random: same seed, same machine, same policy.", min=0)] = 0,
+    car: Annotated[
+        str | None, typer.Option(help="A name in config/cars, or a car file.", show_default=DEFAULT_CAR)
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Of everything random: same seed, same machine, same policy.", min=0, show_default="0"),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the interrupted run in this folder, as it was begun.")
+    ] = None,
 ) -> None:
     """Train a camera policy on generated tracks.
 
     First a privileged teacher learns by PPO from the state and the road ahead; then a student that sees only camera
-    pictures drives, the teacher says what it would have done, and all of it is learned from. Writes policy.onnx,
-    training.yaml (the full configuration) and summary.json.
+    pictures drives, the teacher says what it would have done, and all of it is learned from.
 
-    Example: [bold]outlap train --out runs/first --seed 1[/]
+    The folder holds the run: policy.onnx (each better policy as it appears, at the end the last), training.yaml (the
+    full configuration), summary.json, evaluation.json, curves.png, laps.mp4, curves for TensorBoard, and after each
+    iteration a checkpoint, from which an interrupted run goes on to the very same policy.
+
+    Example: [bold]outlap train --preset quick --out runs/first --seed 1[/]
     """
-    run_train(out, config or preset, car, seed)
+    if resume is None:
+        run_train(out or DEFAULT_OUT, config or preset or DEFAULT_PRESET, car or DEFAULT_CAR, seed or DEFAULT_SEED)
+        return
+    given = {"--out": out, "--preset": preset, "--config": config, "--car": car, "--seed": seed}
+    unwanted = [name for name, value in given.items() if value is not None]
+    if unwanted:
+        raise OutlapError(f"--resume goes on with the run as it was begun: leave out {' and '.join(unwanted)}.")
+    run_resume(resume)
 
 
-def run_train(out: Path, training: str | Path, car: str, seed: int) -> Path:
+def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool = False) -> Path:
     """Train with progress shown; returns the policy file's path.
+
+    Args:
+        out: the run's folder.
+        training: a name in config/training, or a training file.
+        car: a name in config/cars, or a car file.
+        seed: of everything random.
+        again: go on with an interrupted run of the very same kind, where the folder holds one.
 
     Raises:
         OutlapError: the configuration, the car or the folder is refused, or the learning diverged.
     """
-    # Threads that wait must not burn the core that another one needs; read when torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _prepare()
     from outlap.files import lock_folder
     from outlap.learning.config import load_training
     from outlap.vehicle.car import load_car
@@ -48,35 +81,74 @@ def run_train(out: Path, training: str | Path, car: str, seed: int) -> Path:
     described = load_car(car)
     config = load_training(training, described)
     with lock_folder(out):
-        return _with_bars(config, described, out, seed)
+        from outlap.learning.run import interrupted, train
+        from outlap.learning.run import resume as go_on
+
+        print(f"training a policy for the car {described.name} on {config.tracks} generated tracks (seed {seed})")
+        if again and interrupted(out, config, described, seed):
+            return _shown(out, lambda report, control: go_on(out, report, control, process_age()))
+        return _shown(out, lambda report, control: train(config, described, out, seed, report, control, process_age()))
 
 
-def _with_bars(config: TrainingConfig, car: Car, out: Path, seed: int) -> Path:
-    from rich.console import Console
+def run_resume(out: Path) -> Path:
+    """Go on with the run in ``out``, with progress shown; returns the policy file's path.
 
-    from outlap.cli.progress import bars
-    from outlap.learning.run import Progress, train
+    Raises:
+        OutlapError: there is no such run, or it cannot go on.
+    """
+    _prepare()
+    from outlap.files import lock_folder
 
-    console = Console()
-    said: set[tuple[str, int]] = set()
-    console.print(f"training a policy for the car {car.name} on {config.tracks} generated tracks (seed {seed})")
-    with bars(console) as display:
-        tasks: dict[str, TaskID] = {}
+    if not out.is_dir():
+        raise OutlapError(f"there is no folder {out}, so no run to resume: start one with outlap train --out {out}.")
+    with lock_folder(out):
+        from outlap.learning.run import resume
 
-        def report(progress: Progress) -> None:
-            if progress.stage not in tasks:
-                tasks[progress.stage] = display.add_task(progress.stage, total=progress.total, note="")
-            note = "  ".join(f"{name} {value:.3g}" for name, value in progress.measures.items())
-            display.update(tasks[progress.stage], completed=progress.done, note=note)
-            tenth = 10 * progress.done // progress.total
-            if not console.is_terminal and (progress.stage, tenth) not in said:
-                # Bars are drawn on terminals only; a log gets a line each tenth.
-                said.add((progress.stage, tenth))
-                bar = display.tasks[tasks[progress.stage]]
-                left = "" if bar.time_remaining is None else f", {bar.time_remaining:.0f} s left"
-                rate = "" if not bar.speed else f", {bar.speed:.3g}/s"
-                print(f"{progress.stage} {progress.done}/{progress.total}{rate}{left}  {note}", flush=True)
+        return _shown(out, lambda report, control: resume(out, report, control, process_age()))
 
-        policy = train(config, car, out, seed, report)
-    console.print(f"wrote {policy}")
+
+def process_age() -> float:
+    """Seconds since this process started; 0 where the system does not say."""
+    try:
+        # After the name in brackets, which may hold anything, the 20th field: ticks from the machine's start to ours.
+        started = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - int(started) / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError, IndexError):
+        return 0.0
+
+
+def _prepare() -> None:
+    # Threads that wait must not burn the core that another one needs; read when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def _shown(out: Path, work: Callable[[Report, Control], Path]) -> Path:
+    """Do the work with bars on a terminal, or lines in a log; Ctrl-C stops it between two steps."""
+    from outlap.cli.progress import TrainingDisplay
+    from outlap.learning.control import Control, StoppedError
+
+    control = Control()
+    try:
+        with TrainingDisplay() as display, _stopped_by_signals(control):
+            policy = work(display.report, control)
+    except StoppedError:
+        print(f"stopped; to go on: outlap train --resume {out}")
+        raise typer.Exit(130) from None
+    print(f"wrote {policy}")
     return policy
+
+
+@contextmanager
+def _stopped_by_signals(control: Control) -> Iterator[None]:
+    """The first Ctrl-C asks the run to stop; a second one interrupts whatever it is at, which is as safe."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        control.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

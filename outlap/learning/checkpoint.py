@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,8 +85,10 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
             raise OutlapError(f"{arrays_at}: the checkpoint is damaged (its digest differs): start the run anew.")
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("something else than arrays")
         return Checkpoint(index["about"], _with_arrays(index["state"], "", arrays))
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise OutlapError(f"{path}: the checkpoint is damaged: start the run anew.") from error
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from outlap.camera.view import View
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory, validate
 from outlap.learning.actions import CONTINUOUS, Actions, with_actions
 from outlap.learning.distill import DistillConfig
+from outlap.learning.pixels import PixelConfig
 from outlap.learning.reward import BUILT_IN
 from outlap.learning.student import StudentConfig
 from outlap.learning.task import TaskConfig
@@ -19,38 +20,29 @@ from outlap.learning.teacher import TeacherConfig
 from outlap.learning.validation import ValidationConfig
 from outlap.policy.contract import Observation
 from outlap.simulation.fleet import TICK
-from outlap.simulation.randomization import Randomization, load_randomization
+from outlap.simulation.randomization import GivenRandomization
 from outlap.vehicle.car import Car
 
 
-def _read(given: object) -> object:
-    """The file that a name or path stands for; a whole mapping as it is."""
-    return load_randomization(given) if isinstance(given, str) else given
+class Recipe(Model):
+    """What every training file holds."""
 
-
-class TrainingConfig(Model):
-    """One training file; ``config/training/quick.yaml`` explains every key."""
-
-    recipe: Literal["distill"]
+    recipe: str
     tracks: Annotated[int, Field(ge=1, le=4096)]
-    randomization: Annotated[Randomization, BeforeValidator(_read)]
+    randomization: GivenRandomization
     reward: str = BUILT_IN  # or the path of a Python file with the user's own
     actions: Actions = CONTINUOUS  # or a list, or the path of DeepRacer's model_metadata.json
     task: TaskConfig
-    teacher: TeacherConfig
     student: StudentConfig
-    distill: DistillConfig
     validation: ValidationConfig
 
     @model_validator(mode="after")
-    def _whole_ticks(self) -> TrainingConfig:
+    def _whole_ticks(self) -> Recipe:
         ticks = 1 / (self.task.rate_hz * TICK)
         if abs(ticks - round(ticks)) > 1e-6:
             raise ValueError(f"task.rate_hz: {self.task.rate_hz:g} does not divide the simulator's {1 / TICK:.0f} Hz")
         if self.task.table is None and self.task.speed_min >= self.task.speed_limit:
             raise ValueError("task.speed_min must be below task.speed_limit")
-        if self.teacher.minibatches > self.teacher.cars * self.teacher.steps:
-            raise ValueError("teacher.minibatches: an iteration has only teacher.cars × teacher.steps pieces of data")
         return self
 
     @property
@@ -64,7 +56,50 @@ class TrainingConfig(Model):
         return Observation(view=self.view, frame_offsets=self.student.frame_offsets, commands=self.student.commands)
 
 
-def load_training(name_or_path: str | Path, car: Car) -> TrainingConfig:
+class TrainingConfig(Recipe):
+    """A teacher, then a student that imitates it; ``config/training/quick.yaml`` explains every key."""
+
+    recipe: Literal["distill"]
+    teacher: TeacherConfig
+    distill: DistillConfig
+
+    @model_validator(mode="after")
+    def _enough_data(self) -> TrainingConfig:
+        if self.teacher.minibatches > self.teacher.cars * self.teacher.steps:
+            raise ValueError("teacher.minibatches: an iteration has only teacher.cars × teacher.steps pieces of data")
+        return self
+
+
+class PixelTrainingConfig(Recipe):
+    """Straight from pictures; ``config/training/ppo.yaml`` explains every key."""
+
+    recipe: Literal["ppo"]
+    ppo: PixelConfig
+
+
+AnyTraining = TrainingConfig | PixelTrainingConfig
+
+
+class _Named(BaseModel):
+    """Of a training file no more than its recipe."""
+
+    recipe: Literal["distill", "ppo"]
+
+    @property
+    def model(self) -> type[TrainingConfig] | type[PixelTrainingConfig]:
+        return TrainingConfig if self.recipe == "distill" else PixelTrainingConfig
+
+
+def checked_training(content: object, where: str, what: str) -> AnyTraining:
+    """The training file whose content is ``content``; ``where`` and ``what`` open the message when it is refused.
+
+    Raises:
+        OutlapError: it is.
+    """
+    return validate(content, validate(content, _Named, where, what).model, where, what)
+
+
+def load_training(name_or_path: str | Path, car: Car) -> AnyTraining:
     """Read a training file: a path, or the name of one in ``config/training``; see that ``car`` can do what it asks.
 
     Paths in it are relative to its own folder; in what is returned they are absolute.
@@ -81,7 +116,8 @@ def load_training(name_or_path: str | Path, car: Car) -> TrainingConfig:
             raise OutlapError(
                 f"there is no training preset named {name_or_path!r}: give a .yaml file, or one of {known}."
             )
-    config = _with_own_files(read_yaml(path, TrainingConfig, "training file"), path, car)
+    model = read_yaml(path, _Named, "training file").model
+    config = _with_own_files(read_yaml(path, model, "training file"), path, car)
     seen = {"view": config.view, "frame_offsets": config.student.frame_offsets, "commands": config.student.commands}
     validate(seen, Observation, f"{path}: student", "training file")
     for key, wanted, offered, unit in (
@@ -95,7 +131,7 @@ def load_training(name_or_path: str | Path, car: Car) -> TrainingConfig:
     return config
 
 
-def _with_own_files(config: TrainingConfig, path: Path, car: Car) -> TrainingConfig:
+def _with_own_files(config: AnyTraining, path: Path, car: Car) -> AnyTraining:
     """The training file at ``path`` with the user's own reward file found, and its actions read."""
 
     def beside(name: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 
 from outlap import __version__
 from outlap.files import write_atomic
-from outlap.learning.config import TrainingConfig
+from outlap.learning.config import Recipe
 from outlap.learning.curves import Curves
 from outlap.learning.reward import BUILT_IN
 from outlap.learning.showing import LapFilm
@@ -40,7 +40,7 @@ class Results:
         out: the run's folder.
     """
 
-    def __init__(self, config: TrainingConfig, car: Car, seed: int, out: Path) -> None:
+    def __init__(self, config: Recipe, car: Car, seed: int, out: Path) -> None:
         self.config, self.car, self.seed, self.out = config, car, seed, out
 
     def publish(self, student: Student, name: str = POLICY) -> str:
@@ -90,7 +90,7 @@ class Results:
         write_atomic(self.out / SUMMARY, json.dumps({**summary, "versions": versions()}, indent=2) + "\n")
 
 
-def contract(config: TrainingConfig, car: Car, seed: int) -> Contract:
+def contract(config: Recipe, car: Car, seed: int) -> Contract:
     """What the policy file promises and demands."""
     height, trained = config.view.camera_height, config.randomization.camera_heights
     return Contract(
@@ -115,7 +115,7 @@ def versions() -> dict[str, str]:
     return {"outlap": __version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
-def _as_yaml(config: TrainingConfig, car: Car, seed: int) -> str:
+def _as_yaml(config: Recipe, car: Car, seed: int) -> str:
     """The full configuration of a run; its training part can be given to ``outlap train --config`` again."""
     content = config.model_dump(mode="json")
     if config.reward != BUILT_IN:

@@ -11,9 +11,8 @@ import errno
 import math
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +20,16 @@ import torch
 from outlap.errors import OutlapError
 from outlap.files import validate
 from outlap.learning.checkpoint import load_checkpoint, save_checkpoint, tidy
-from outlap.learning.config import TrainingConfig
+from outlap.learning.config import AnyTraining, PixelTrainingConfig, TrainingConfig, checked_training
 from outlap.learning.control import Control
 from outlap.learning.curves import FOLDER as TENSORBOARD
 from outlap.learning.curves import Curves
 from outlap.learning.distill import Distiller
 from outlap.learning.eyes import Eyes
+from outlap.learning.pixels import PixelTraining
 from outlap.learning.results import POLICY, Results, contract, versions
-from outlap.learning.reward import BUILT_IN, Reward
+from outlap.learning.reward import BUILT_IN
+from outlap.learning.stage import Progress, Report, Stage
 from outlap.learning.student import Student
 from outlap.learning.task import DrivingTask
 from outlap.learning.teacher import TeacherTraining
@@ -40,50 +41,16 @@ from outlap.track.generate import generate_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
 
-__all__ = ["Progress", "contract", "resume", "train"]
+__all__ = ["Progress", "Report", "contract", "interrupted", "resume", "train"]
 
 FOLDER = "checkpoint"
-BESIDE = 100_000_000  # bytes of everything in a run's folder but its pictures, generously
+BESIDE = 60_000_000  # bytes of everything in a run's folder but its pictures, generously
+OTHERS = 300  # bytes of what is kept with each picture
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says when there is no more room
 
 
-class Progress(NamedTuple):
-    """How far a stage of training is."""
-
-    stage: str  # "tracks", "teacher" or "student"
-    done: int  # iterations
-    total: int
-    measures: dict[str, float]
-
-
-Report = Callable[[Progress], None]
-
-
-class Stage(Protocol):
-    """A part of a run that learns, iteration by iteration."""
-
-    iteration: int  # the next one
-
-    @property
-    def iterations(self) -> int:
-        """Of the whole stage."""
-        ...
-
-    def iterate(self, between: Callable[[], None]) -> dict[str, float]:
-        """Learn; ``between`` is called between steps, and may wait or raise."""
-        ...
-
-    def state(self) -> State:
-        """All that the next iteration depends on."""
-        ...
-
-    def load(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        ...
-
-
 def train(
-    config: TrainingConfig,
+    config: AnyTraining,
     car: Car,
     out: Path,
     seed: int,
@@ -141,9 +108,30 @@ def resume(out: Path, report: Report | None = None, control: Control | None = No
             "or start a run in another folder."
         )
     where = str(out / FOLDER)
-    config = validate(about["config"], TrainingConfig, where, "checkpoint")
+    config = checked_training(about["config"], where, "checkpoint")
     car = validate(about["car"], Car, where, "checkpoint")
     return _Run(config, car, out, about["seed"], report, control, elapsed).go(held.state)
+
+
+def interrupted(out: Path, config: AnyTraining, car: Car, seed: int) -> bool:
+    """Whether ``out`` holds just this run, begun and not finished.
+
+    Raises:
+        OutlapError: what the folder holds is damaged.
+    """
+    held = load_checkpoint(out / FOLDER)
+    return held is not None and held.about == _about(config, car, seed)
+
+
+def _about(config: AnyTraining, car: Car, seed: int) -> dict[str, Any]:
+    """What a run is, as its checkpoint says."""
+    return {
+        "finished": False,
+        "versions": versions(),
+        "seed": seed,
+        "car": car.model_dump(mode="json"),
+        "config": config.model_dump(mode="json"),
+    }
 
 
 class _Run:
@@ -151,7 +139,7 @@ class _Run:
 
     def __init__(
         self,
-        config: TrainingConfig,
+        config: AnyTraining,
         car: Car,
         out: Path,
         seed: int,
@@ -172,13 +160,7 @@ class _Run:
         self._best: Score | None = None
         self._first_clean: float | None = None  # s
         self._begun: dict[str, float] = {}  # s since the run began, at which each stage did
-        self._about: dict[str, Any] = {
-            "finished": False,
-            "versions": versions(),
-            "seed": seed,
-            "car": car.model_dump(mode="json"),
-            "config": config.model_dump(mode="json"),
-        }
+        self._about = _about(config, car, seed)
 
     @property
     def seconds(self) -> float:
@@ -216,29 +198,51 @@ class _Run:
             self._best = None if state["best"] is None else Score(*state["best"])
         torch.manual_seed(self.seed)
         tracks = self._tracks()
+        pixels = isinstance(config, PixelTrainingConfig)
+        ppo, drawn = (config.ppo, config.randomization) if pixels else (config.teacher, config.teacher.randomization)
         with opened_reward(
-            config.reward, config.task, tracks, self.car, config.teacher.cars, self._streams[5],
-            config.teacher.discount, self.out / "reward.log",
+            config.reward, config.task, tracks, self.car, ppo.cars, self._streams[5], ppo.discount,
+            self.out / "reward.log",
         ) as reward:  # fmt: skip
-            return self._finish(self._taught(tracks, reward, state, warming))
+            # Who learns from rewards: the teacher, or what drives in the end.
+            task = DrivingTask(
+                tracks, self.car, ppo.cars, config.task, self._streams[1], drawn, reward,
+                one_lap=config.reward != BUILT_IN,
+            )  # fmt: skip
+            if pixels:
+                return self._finish(self._tried(config, task, state, warming))
+            return self._finish(self._taught(config, tracks, task, state, warming))
 
-    def _taught(self, tracks: TrackSet, reward: Reward, state: State, warming: Warming) -> Distiller:
-        """The teacher's head start, then student and teacher side by side."""
-        config = self.config
-        task = DrivingTask(
-            tracks, self.car, config.teacher.cars, config.task, self._streams[1], config.randomization, reward,
-            one_lap=config.reward != BUILT_IN,
+    def _tried(self, config: PixelTrainingConfig, task: DrivingTask, state: State, warming: Warming) -> PixelTraining:
+        """All of the recipe ``ppo``."""
+        warming.wait()
+        eyes = Eyes(task.fleet, config.view, self._streams[3], config.randomization, config.task.rate_hz)
+        student = Student(config.student, config.observation, task.table)
+        training = PixelTraining(task, eyes, student, config.observation, config.ppo, self._streams[4])
+        self._watch(training.student)
+        self._learn("student", training, state)
+        return training
+
+    def _watch(self, student: Student) -> None:
+        """Validate ``student`` as it learns, and publish it."""
+        self._student = student
+        self._validation = Validation(
+            self.config.validation, self.car, self.config.task, contract(self.config, self.car, self.seed),
+            self._streams[6],
         )  # fmt: skip
+
+    def _taught(
+        self, config: TrainingConfig, tracks: TrackSet, task: DrivingTask, state: State, warming: Warming
+    ) -> Distiller:
+        """The teacher's head start, then student and teacher side by side."""
         training = TeacherTraining(task, config.teacher)
         if state["stage"] != "student":
             self._learn("teacher", training, state)
         warming.wait()
         task = DrivingTask(tracks, self.car, config.distill.cars, config.task, self._streams[2], config.randomization)
-        eyes = Eyes(task.fleet, config.view, self._streams[3], config.randomization)
-        self._student = student = Student(config.student, config.observation, task.table)
-        self._validation = Validation(
-            config.validation, self.car, config.task, contract(config, self.car, self.seed), self._streams[6]
-        )
+        eyes = Eyes(task.fleet, config.view, self._streams[3], config.randomization, config.task.rate_hz)
+        student = Student(config.student, config.observation, task.table)
+        self._watch(student)
         distiller = Distiller(
             task, eyes, training, student, config.observation, config.distill, self._streams[4], self._folder
         )
@@ -252,7 +256,10 @@ class _Run:
             stage.load(state[name])
             torch.set_rng_state(torch.from_numpy(state["torch"]))
         while stage.iteration < stage.iterations:
+            began, before = self.seconds, stage.frames
             measures = stage.iterate(self._between)
+            if (frames := stage.frames - before) > 0:
+                measures["steps_per_s"] = frames / (self.seconds - began)
             found = self._validate(stage)
             self._curves.add(name, self.seconds, {**measures, **found})
             self._save(name, stage)
@@ -266,7 +273,8 @@ class _Run:
             return {}
         if not self._validation.due(stage.iteration, stage.iterations, self._first_clean is not None):
             return {}
-        score = self._validation(self._student, self._between)
+        with torch.random.fork_rng(devices=[]):  # how often this is done must not matter
+            score = self._validation(self._student, self._between)
         if score.clean_laps and self._first_clean is None:
             self._first_clean = self.seconds
         if score.as_good_as(self._best):
@@ -301,15 +309,15 @@ class _Run:
         shards = [shard[0] for shard in inner.get("shards", {}).get("shards", [])]
         save_checkpoint(self._folder, f"{name}-{stage.iteration}", self._about, state, shards)
 
-    def _finish(self, distiller: Distiller) -> Path:
+    def _finish(self, learned: Distiller | PixelTraining) -> Path:
         """Write the run's results; its policy is the student as it is at the schedule's end."""
-        digest = self._results.publish(distiller.student)
+        digest = self._results.publish(learned.student)
         seconds = self.seconds
-        frames = distiller.shards.steps * distiller.shards.cars
-        score = self._results.report(distiller.student, self._curves, self._streams[7])
+        frames = learned.frames
+        score = self._results.report(learned.student, self._curves, self._streams[7])
         measured = {
             "train_seconds": round(seconds, 2),
-            "teacher_seconds": round(self._begun["student"] - self._begun["teacher"], 2),
+            "teacher_seconds": round(self._begun["student"] - self._begun.get("teacher", self._begun["student"]), 2),
             "student_seconds": round(seconds - self._begun["student"], 2),
             "report_seconds": round(self.seconds - seconds, 2),
             "first_clean_lap_s": None if self._first_clean is None else round(self._first_clean, 2),
@@ -332,9 +340,11 @@ class _Run:
 
     def _room(self) -> int:
         """Bytes that the run takes on the disk, about."""
+        if isinstance(self.config, PixelTrainingConfig):
+            return BESIDE
         config, view = self.config.distill, self.config.view
         pictures = min(config.window, config.steps * config.cars) + config.iteration_steps * config.cars
-        return pictures * (view.width * view.height + 100) + BESIDE
+        return pictures * (view.width * view.height + OTHERS) + BESIDE
 
     def _make_room(self) -> None:
         """Remove what an earlier run left in the checkpoint's folder, and see that there is room for this one.

@@ -6,11 +6,14 @@ the interpreter's lock. The compiled functions are kept on disk, where the run t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+
+LONGEST = 180.0  # s to wait for the process: many times what it takes; without it the run compiles for itself
 
 
 class Warming:
@@ -27,9 +30,10 @@ class Warming:
             )
 
     def wait(self) -> None:
-        """Until everything is compiled; to be called before the first picture is drawn."""
+        """Until everything is compiled, as a rule; to be called before the first picture is drawn."""
         if self._child is not None:
-            self._child.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(LONGEST)
             self.close()
 
     def close(self) -> None:
