@@ -28,6 +28,9 @@ def evaluate(
     suite: Annotated[str, typer.Option(help="A name in config/evaluation, or a suite file.")] = "perturbations",
     json: Annotated[Path | None, typer.Option(help="File for every lap and all figures.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for pictures: lines, places, actions, rewards.")] = None,
+    reward: Annotated[
+        Path | None, typer.Option(help="Python file whose rewards the pictures show, such as a run's reward.py.")
+    ] = None,
     require: Annotated[
         float | None, typer.Option(help="Exit with 1 if fewer of the laps are clean (0 to 1).", min=0, max=1)
     ] = None,
@@ -55,11 +58,11 @@ def evaluate(
         from outlap.cli.footage import evaluate_footage
         from outlap.footage.mount import Known
 
-        return evaluate_footage(policy, footage, camera, Known(focal, pitch, camera_height), footage_part, json, strip)
-
+        evaluate_footage(policy, footage, camera, Known(focal, pitch, camera_height), footage_part, json, strip)
+        return
     from outlap.cli.laps import counting, driver_of, plan_of
     from outlap.errors import OutlapError
-    from outlap.evaluation.assess import assess, fastest_lines
+    from outlap.evaluation.assess import assess
     from outlap.evaluation.sharing import cores
     from outlap.evaluation.suite import chosen, load_suite
     from outlap.files import write_atomic
@@ -70,6 +73,8 @@ def evaluate(
         check_file(json)  # now, not after all laps
     if out is not None:
         check_file(out / "pictures")
+    if reward is not None and not reward.is_file():
+        raise OutlapError(f"--reward {reward}: there is no such file.")
     rows = chosen(load_suite(suite), row or []) if perturbations or row else {}
     if require_rows is not None and not rows:
         raise OutlapError("--require-rows needs rows: add --perturbations, or --row NAME.")
@@ -77,23 +82,30 @@ def evaluate(
     driver = driver_of(policy, described, speed)
     plan = plan_of(track, both, trials, seed, randomization, rows)
     with counting(plan.laps) as report:
-        best = fastest_lines(plan.tracks, described, driver.speed_limit)
-        result, traces = assess(driver, described, plan, jobs or cores(), report, out is not None, best)
+        found = assess(driver, described, plan, jobs or cores(), report, out is not None, reward)
+    result = found.evaluation
     _print(result)
     if json is not None:
         write_atomic(json, result.model_dump_json(indent=2) + "\n")
     if out is not None:
         from outlap.evaluation.pictures import draw_all
 
-        print(f"wrote {draw_all(out, plan.tracks, result, traces, best)} pictures to {out}")
-    if require is not None and result.clean_fraction < require:
-        print(f"required: {require:.1%} of the laps clean, found: {result.clean_fraction:.1%}")
+        print(f"wrote {draw_all(out, plan.tracks, found)} pictures to {out}")
+    if _short_of(result, require, require_rows):
         raise typer.Exit(1)
-    failed = [found for found in result.perturbations if found.clean_fraction < (require_rows or 0)]
-    if failed:
-        named = ", ".join(f"{found.name} ({found.clean_fraction:.1%})" for found in failed)
+
+
+def _short_of(result: Evaluation, require: float | None, require_rows: float | None) -> bool:
+    """Whether fewer laps are clean than required; says so."""
+    clean, laps = sum(trial.clean for trial in result.trials), len(result.trials)
+    short = require is not None and clean < require * laps
+    if short:
+        print(f"required: {require:.1%} of the laps clean, found: {clean / laps:.2%}")
+    weak = [] if require_rows is None else [row for row in result.perturbations if row.clean < require_rows * row.laps]
+    if weak:
+        named = ", ".join(f"{row.name} ({row.clean / row.laps:.2%})" for row in weak)
         print(f"required: {require_rows:.1%} of the laps clean under every row, found less under: {named}")
-        raise typer.Exit(1)
+    return bool(short or weak)
 
 
 def _print(result: Evaluation) -> None:

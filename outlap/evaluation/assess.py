@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 from outlap.errors import OutlapError
 from outlap.evaluation.drivers import Driver
 from outlap.evaluation.laps import Trace, planned
-from outlap.evaluation.report import Evaluation, Optimal, counted, mean_of, row_result, track_results
+from outlap.evaluation.report import DIGITS, Evaluation, Optimal, counted, mean_of, row_result, track_results
 from outlap.evaluation.sharing import Task, drive_all
 from outlap.evaluation.suite import Row, disturbed
 from outlap.simulation.randomization import Randomization
 from outlap.simulation.yardstick import limits_of
 from outlap.track.fastest import FastestLine, fastest_line
+from outlap.track.speed import Limits
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
+
+SPACING = 0.1  # m, between the nodes of fastest lines: lap times within 0.1 % of those with finer ones
 
 
 class Plan(NamedTuple):
@@ -34,6 +41,14 @@ class Plan(NamedTuple):
         return self.trials * len(self.tracks) * len(self.seeds) * (1 + len(self.rows))
 
 
+class Assessment(NamedTuple):
+    """What was found."""
+
+    evaluation: Evaluation
+    traces: list[Trace]  # of the laps without a disturbance, where they were kept
+    fastest: dict[str, FastestLine]  # by the track's name; none where the nominal car cannot stay on the road
+
+
 def assess(
     driver: Driver,
     car: Car,
@@ -41,8 +56,8 @@ def assess(
     jobs: int,
     report: Callable[[int], None] | None = None,
     traced: bool = False,
-    fastest: Mapping[str, FastestLine] | None = None,
-) -> tuple[Evaluation, list[Trace]]:
+    reward: Path | None = None,
+) -> Assessment:
     """Drive all laps of ``plan``.
 
     Args:
@@ -51,20 +66,29 @@ def assess(
         plan: what to drive.
         jobs: processes that share the laps.
         report: called now and then with the number of laps that have ended since its last call.
-        traced: keep every step of the laps without a disturbance; otherwise there are no traces.
-        fastest: the fastest lines by the tracks' names; those missing are not compared with.
+        traced: keep every step of the laps without a disturbance.
+        reward: Python file whose rewards the traces hold; by default they hold the built-in one.
 
     Raises:
-        OutlapError: what is wrong with the plan, before any lap is driven; or a policy file was exchanged meanwhile.
+        OutlapError: what is wrong with the plan, before any lap is driven; a policy file was exchanged meanwhile; or
+            the reward file is at fault.
     """
     laps = planned(plan.tracks, plan.trials, plan.seeds)
     disturbances = {name: disturbed(plan.randomization, name, row) for name, row in plan.rows.items()}
-    tasks = [Task(driver, plan.randomization, laps, traced)]
+    tasks = [Task(driver, plan.randomization, laps, traced, reward if traced else None)]
     tasks += [Task(driver, randomization, laps) for randomization in disturbances.values()]
-    driven, *rows = drive_all(tasks, plan.tracks, car, jobs, report)
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as aside:
+        # Beside the laps: this process otherwise only waits for the others.
+        lines = aside.submit(_fastest_lines, plan.tracks, limits_of(car, driver.speed_limit), over)
+        try:
+            driven, *rows = drive_all(tasks, plan.tracks, car, jobs, report)
+            fastest = lines.result()
+        finally:
+            over.set()
     optimal = {
-        name: Optimal(flying_s=line.lap_time, standing_s=line.standing_lap_time)
-        for name, line in (fastest or {}).items()
+        name: Optimal(flying_s=round(line.lap_time, DIGITS), standing_s=round(line.standing_lap_time, DIGITS))
+        for name, line in fastest.items()
     }
     count, tracks = counted(driven.trials), track_results(driven.trials, optimal)
     evaluation = Evaluation(
@@ -75,7 +99,7 @@ def assess(
         randomization=plan.name,
         clean_fraction=count.clean_fraction,
         clean_interval=count.clean_interval,
-        completed_fraction=round(count.completed / count.laps, 4),
+        completed_fraction=round(count.completed / count.laps, DIGITS),
         mean_lap_time_s=count.mean_lap_time_s,
         over_optimal=mean_of([track.over_optimal for track in tracks]),
         over_flying=mean_of([track.over_flying for track in tracks]),
@@ -86,15 +110,14 @@ def assess(
         ],
         trials=driven.trials,
     )
-    return evaluation, driven.traces
+    return Assessment(evaluation, driven.traces, fastest)
 
 
-def fastest_lines(tracks: Sequence[Track], car: Car, speed_limit: float) -> dict[str, FastestLine]:
-    """Fastest lines of the nominal car under a speed limit (m/s), by track; none where it cannot stay on the road."""
+def _fastest_lines(tracks: Sequence[Track], limits: Limits, over: threading.Event) -> dict[str, FastestLine]:
     found: dict[str, FastestLine] = {}
     for track in tracks:
-        try:
-            found[track.name] = fastest_line(track, limits_of(car, speed_limit))
-        except OutlapError:
-            continue  # a policy may still drive it with some wheels beyond the borders
+        if over.is_set():
+            break
+        with contextlib.suppress(OutlapError):  # a policy may still drive it with some wheels beyond the borders
+            found[track.name] = fastest_line(track, limits, SPACING)
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,8 @@ from pydantic import BaseModel
 
 from outlap.evaluation.pilots import Pilot
 from outlap.learning.eyes import Eyes
-from outlap.learning.reward import Reward
 from outlap.learning.task import DrivingTask
+from outlap.learning.user_reward import UserReward
 from outlap.simulation.fleet import TICK
 from outlap.simulation.randomization import Randomization
 from outlap.track.geometry import TrackSet
@@ -87,7 +88,7 @@ def drive(
     randomization: Randomization,
     report: Callable[[int], None] | None = None,
     traced: bool = False,
-    reward: Reward | None = None,
+    reward: Path | None = None,
     threads: bool = True,
 ) -> tuple[list[Trial], list[Trace]]:
     """Drive ``laps`` all at once.
@@ -101,19 +102,25 @@ def drive(
             late, as on a live graph.
         report: called with the number of laps that ended since its last call.
         traced: keep every step; otherwise there are no traces.
-        reward: what traces hold; by default the built-in one.
+        reward: Python file whose rewards the traces hold; by default they hold the built-in one, speed along the lap.
         threads: draw pictures on all cores.
 
     Returns:
         trials, and traces or nothing, in the laps' order.
+
+    Raises:
+        OutlapError: the reward file is at fault.
     """
     batch = _Batch(pilot, tracks, laps, car, randomization, traced, reward, threads)
     left = len(laps)
-    while left:
-        batch.step()
-        ended, left = left - batch.left, batch.left
-        if report is not None and ended:
-            report(ended)
+    try:
+        while left:
+            batch.step()
+            ended, left = left - batch.left, batch.left
+            if report is not None and ended:
+                report(ended)
+    finally:
+        batch.close()
     return batch.trials(), batch.traces()
 
 
@@ -128,7 +135,7 @@ class _Batch:
         car: Car,
         randomization: Randomization,
         traced: bool,
-        reward: Reward | None,
+        reward: Path | None,
         threads: bool,
     ) -> None:
         used = sorted({lap.track for lap in laps})  # each track costs a map
@@ -144,7 +151,8 @@ class _Batch:
         ]
         config = pilot.task_config()
         self.period = config.ticks * TICK
-        self.task = DrivingTask(self.tracks, car, n, config, 0, randomization, reward)
+        self.reward = None if reward is None else UserReward(reward, self.tracks, car, n, 0)
+        self.task = DrivingTask(self.tracks, car, n, config, 0, randomization, self.reward)
         self.fleet = self.task.fleet
         self.eyes = (
             None if pilot.view is None else Eyes(self.fleet, pilot.view, 0, randomization, config.rate_hz, threads)
@@ -170,7 +178,7 @@ class _Batch:
 
     def step(self) -> None:
         """One command of every car."""
-        if self.left < FULL * len(self.at):
+        if self.left < FULL * len(self.at) and self.reward is None:  # which remembers its cars
             self._shrink()
         fleet = self.fleet
         command = np.asarray(self.crew.act(), dtype=np.float64)
@@ -216,6 +224,11 @@ class _Batch:
         if self.eyes is not None:
             self.eyes.keep(rows)
         self.crew.keep(rows)
+
+    def close(self) -> None:
+        """End the process that a user's reward file runs in."""
+        if self.reward is not None:
+            self.reward.close()
 
     def trials(self) -> list[Trial]:
         """What became of each lap."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from outlap.evaluation.assess import Assessment
 from outlap.evaluation.laps import CURVATURE, REWARD, SPEED, WANTED_SPEED, S, Trace, Trial, X, Y
-from outlap.evaluation.report import Evaluation, RowResult, by_track
+from outlap.evaluation.report import RowResult, by_track
 from outlap.files import write_atomic
 from outlap.track.drawing import draw_track
 from outlap.track.fastest import FastestLine
@@ -28,26 +29,20 @@ LEFT_ROAD = "#d3202f"
 DOTS_PER_INCH = 110
 
 
-def draw_all(
-    folder: Path,
-    tracks: Sequence[Track],
-    result: Evaluation,
-    traces: Sequence[Trace],
-    fastest: Mapping[str, FastestLine],
-) -> int:
-    """Draw all pictures of an evaluation into ``folder``; returns how many.
+def draw_all(folder: Path, tracks: Sequence[Track], found: Assessment) -> int:
+    """Draw all pictures of an evaluation, whose traces were kept, into ``folder``; returns how many.
 
     Raises:
         OutlapError: the folder cannot be written.
     """
-    trials = by_track(result.trials)
+    trials, rows = by_track(found.evaluation.trials), found.evaluation.perturbations
     for track in tracks:
-        steps = [trace for trace in traces if trace.track == track.name]
-        picture = track_picture(track, trials[track.name], steps, fastest.get(track.name))
+        traces = [trace for trace in found.traces if trace.track == track.name]
+        picture = track_picture(track, trials[track.name], traces, found.fastest.get(track.name))
         write_atomic(folder / f"{track.name.replace(' ', '_')}.png", picture)
-    if result.perturbations:
-        write_atomic(folder / "perturbations.png", suite_picture(result.perturbations))
-    return len(tracks) + bool(result.perturbations)
+    if rows:
+        write_atomic(folder / "perturbations.png", suite_picture(rows))
+    return len(tracks) + bool(rows)
 
 
 def track_picture(track: Track, trials: Sequence[Trial], traces: Sequence[Trace], fastest: FastestLine | None) -> bytes:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from outlap.errors import OutlapError
 from outlap.evaluation.drivers import Driver
 from outlap.evaluation.laps import BATCH, Lap, Trace, Trial, batches, drive
+from outlap.evaluation.pilots import Pilot
 from outlap.simulation.randomization import Randomization
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -29,6 +31,7 @@ class Task(NamedTuple):
     randomization: Randomization
     laps: Sequence[Lap]
     traced: bool = False
+    reward: Path | None = None  # a user's file, for the traces; the built-in one without it
 
 
 @dataclass
@@ -60,16 +63,16 @@ def drive_all(
         OutlapError: a policy file is refused, or a process died.
     """
     total = sum(len(task.laps) for task in tasks)
-    jobs = min(jobs, -(-total // (BATCH // 4)))  # a process for a few laps would take longer to start than to drive
+    asked, jobs = (
+        jobs,
+        min(jobs, -(-total // (BATCH // 4))),
+    )  # a process for a few laps would take longer to start than to drive
     rounds = -(-total // (BATCH * jobs))
     size = max(-(-total // (rounds * jobs)), 1)
     parts = [(k, laps) for k, task in enumerate(tasks) for laps in batches(tracks, task.laps, size)]
     if jobs == 1:
         pilots = {task.driver: task.driver.pilot(car) for task in tasks}
-        results = [
-            drive(pilots[tasks[k].driver], tracks, laps, car, tasks[k].randomization, report, tasks[k].traced)
-            for k, laps in parts
-        ]
+        results = [_drive(tasks[k], pilots, tracks, laps, car, report, threads=asked > 1) for k, laps in parts]
     else:
         results = _shared(tasks, parts, tracks, car, jobs, report or (lambda ended: None))
     return [
@@ -147,7 +150,17 @@ def _work(k: int, laps: list[Lap]) -> tuple[list[Trial], list[Trace]]:
         with _here["ended"].get_lock():
             _here["ended"].value += ended
 
-    return drive(
-        _here["pilots"][task.driver], _here["tracks"], laps, _here["car"], task.randomization, count, task.traced,
-        threads=False,
-    )  # fmt: skip
+    return _drive(task, _here["pilots"], _here["tracks"], laps, _here["car"], count, threads=False)
+
+
+def _drive(
+    task: Task,
+    pilots: dict[Driver, Pilot],
+    tracks: Sequence[Track],
+    laps: Sequence[Lap],
+    car: Car,
+    report: Callable[[int], None] | None,
+    threads: bool,
+) -> tuple[list[Trial], list[Trace]]:
+    pilot = pilots[task.driver]
+    return drive(pilot, tracks, laps, car, task.randomization, report, task.traced, task.reward, threads)
