@@ -13,7 +13,8 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-REDRAWS = 6  # times that looks in which nobody could see the lines are drawn anew
+REDRAWS = 4  # times that looks in which nobody could see the lines are drawn anew
+SPARE = 8  # looks that are drawn then beyond twice as many as are needed
 LEAST_CONTRAST = 30.0  # grey levels of a line against its road that a person makes out on a clean picture
 DIMMEST = 80.0  # grey levels that the lighter of line and road at least has
 FULL_WIDTH = 0.035  # m, narrower lines look paler in the distance
@@ -28,11 +29,15 @@ def draw_looks(ranges: LookRanges, n: int, rng: np.random.Generator) -> Looks:
     Walls and boxes come as distances, which :func:`settle` turns into places.
     """
     looks = _draw(ranges, n, rng)
+    hidden = np.flatnonzero(~visible(looks))
     for _ in range(REDRAWS):
-        hidden = np.flatnonzero(~visible(looks))
         if not len(hidden):
             break
-        looks.put(hidden, _draw(ranges, len(hidden), rng), np.arange(len(hidden)))
+        # More than are needed, since a draw takes long by itself, however many it draws.
+        others = _draw(ranges, 2 * len(hidden) + SPARE, rng)
+        better = np.flatnonzero(visible(others))[: len(hidden)]
+        looks.put(hidden[: len(better)], others, better)
+        hidden = hidden[len(better) :]
     return looks
 
 

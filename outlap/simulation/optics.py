@@ -17,11 +17,12 @@ Floats = NDArray[np.float64]
 
 LENSES = 8  # lenses that the cameras of a fleet share
 MASKS = 24  # coverages that they share
-LAMPS = 2  # the most that one camera sees
+LAMPS = 3  # the most that one camera sees
 WHOLE = 0.98  # part of the view, of which a lens that covers more is of no interest
 TRIES = 30  # draws of a lens, of which one should show the road
 RAW_WIDTH = 80  # pixels of a raw picture, from which coverages are worked out
 SEEN = 0.8  # least part of the view's middle that a lens must cover, or nobody could drive by it
+LEAST = 0.6  # and of the whole view
 
 OPTICS = np.dtype(
     [
@@ -113,7 +114,7 @@ def _mask(ranges: CoverageRanges, view: View, rng: np.random.Generator) -> NDArr
         # The very warp of the camera node, of a white picture, with black where nothing is seen.
         cover = Warp(camera, view, fill=0)(np.full((rows, RAW_WIDTH), 255, np.uint8))
         middle = cover[view.height // 3 : 2 * view.height // 3, view.width // 4 : 3 * view.width // 4].mean() / 255
-        if middle > most and cover.mean() < WHOLE * 255:
+        if middle > most and LEAST * 255 < cover.mean() < WHOLE * 255:
             best, most = cover[None], middle
         if most >= SEEN:
             break

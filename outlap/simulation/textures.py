@@ -13,6 +13,7 @@ from outlap.simulation.compiling import part
 SIZE = 256  # pixels across a tile; of floors and walls alike
 FLOORS = 8  # tiles that look like floors
 WALLS = 8  # tiles that look like busy rooms
+RECTANGLES = 160  # in a room: chairs, legs and window frames as well as doors and cupboards
 
 
 def tiles(seed: int = 0) -> NDArray[np.int32]:
@@ -70,11 +71,11 @@ def _floor(rng: np.random.Generator, kind: int) -> NDArray[np.uint8]:
 def _room(rng: np.random.Generator) -> NDArray[np.uint8]:
     """Furniture, doors, windows and legs, as a pile of rectangles over a blurry ground."""
     picture = _eight_bit(0.5 * _smooth_noise(rng, 40)).astype(np.int32)
-    for _ in range(40):
-        width, height = rng.integers(4, 80, size=2) * (rng.random(2) < 0.8) + 3
+    for _ in range(RECTANGLES):
+        width, height = np.exp(rng.uniform(np.log(2), np.log(64), size=2)).astype(int)
         x, y = rng.integers(0, SIZE, size=2)
         columns = np.arange(x, x + width) % SIZE
         rows = np.arange(y, y + height) % SIZE
         picture[np.ix_(rows, columns)] = int(rng.integers(0, 256))
-    blurred = cv2.GaussianBlur(picture.astype(np.uint8), (0, 0), 1.0, borderType=cv2.BORDER_WRAP)
+    blurred = cv2.GaussianBlur(picture.astype(np.uint8), (0, 0), 0.6, borderType=cv2.BORDER_WRAP)
     return np.asarray(blurred, dtype=np.uint8)
