@@ -15,10 +15,11 @@ Rows = NDArray[np.int64]
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 REDRAWS = 4  # times that looks in which nobody could see the lines are drawn anew
 SPARE = 8  # looks that are drawn then beyond twice as many as are needed
-LEAST_CONTRAST = 30.0  # grey levels of a line against its road that a person makes out on a clean picture
+LEAST_CONTRAST = 40.0  # grey levels of a line against its road that a person makes out on a clean picture
 DIMMEST = 80.0  # grey levels that the lighter of line and road at least has
 FULL_WIDTH = 0.035  # m, narrower lines look paler in the distance
 NOISE_CONTRAST = 5.0  # and at least so many deviations of the noise
+GRAIN_CONTRAST = 3.0  # and of the floor's texture
 CORNER = 0.35  # 1 - cos² of the angle off the axis at which lines mostly stand, for the vignette
 CLEAR = 0.4  # m, from a border, within which no box may stand
 
@@ -44,18 +45,21 @@ def draw_looks(ranges: LookRanges, n: int, rng: np.random.Generator) -> Looks:
 def visible(looks: Looks) -> NDArray[np.bool_]:
     """Whether a person would see by each look where the road goes, (n,), in light and in shadow."""
     s = looks.scalars
-    floor, road, line = (looks.colours[:, row] @ LUMA for row in (FLOOR, ROAD, LINE))
+    floor, road, line, centre = (looks.colours[:, row] @ LUMA for row in (FLOOR, ROAD, LINE, CENTRE))
     borders = np.stack([s["left_line"], s["right_line"]])
     paint = np.where(borders > 0, borders, 1).min(axis=0) * (1 - 0.6 * s["wear"])
     paint = paint * np.minimum(s["line_width"] / FULL_WIDTH, 1)
-    needed = np.maximum(LEAST_CONTRAST, NOISE_CONTRAST * s["noise"])
+    grain = GRAIN_CONTRAST * s["gain"] * np.maximum(s["floor_grain"], s["road_grain"])
+    needed = np.maximum(np.maximum(LEAST_CONTRAST, NOISE_CONTRAST * s["noise"]), grain)
     seen = np.ones(len(s), dtype=bool)
     for light in (s["gain"], s["gain"] * (1 - s["shadow"]) * (1 - CORNER * s["vignette"])):
-        levels = [np.minimum(grey * light, 255) for grey in (road, paint * line + (1 - paint) * road, floor)]
+        painted = paint * line + (1 - paint) * road
+        middle = s["centre_line"] * centre + (1 - s["centre_line"]) * road
+        levels = [np.minimum(grey * light, 255) for grey in (road, painted, floor, middle)]
         levels = [value + s["curve"] * value * (1 - value / 255) for value in levels]
         seen &= (np.abs(levels[1] - levels[0]) >= needed) & (np.maximum(*levels[:2]) >= DIMMEST)
         # A border without a line needs something else: another floor, or a centre line to keep to.
-        seen &= (borders > 0).all(axis=0) | (np.abs(levels[2] - levels[0]) >= needed) | (s["centre_line"] > 0)
+        seen &= (borders > 0).all(axis=0) | (np.abs(np.stack(levels[2:]) - levels[0]) >= needed).any(axis=0)
     return seen
 
 
@@ -150,7 +154,7 @@ def _colours(looks: Looks, drawn) -> Floats:
         up = np.where(np.ones(n) if bright is None else bright > 0.5, 1, -1)
         # Where there is no room above the road for a lighter line, it is darker, and the other way round.
         room = np.where(up > 0, 255 - road, road)
-        up = np.where(room < LEAST_CONTRAST * 2, -up, up)
+        up = np.where(room < LEAST_CONTRAST * 1.5, -up, up)
         colours[:, LINE] = np.clip(road + up * contrast, 0, 255)[:, None]
     if (grey := drawn("floor_grey")) is not None:
         colours[:, FLOOR] = grey[:, None]
