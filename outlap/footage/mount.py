@@ -1,0 +1,111 @@
+"""The camera of a recording: given by a file or by numbers, and estimated where it is not.
+
+Lens and pitch matter, the height hardly: unless it is given, a recording's camera is taken to be as high as the
+canonical one. The warp into the canonical view is then a pure rotation, which needs no knowledge of the floor and loses
+nothing; the road only looks wider or narrower than it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from outlap.camera.view import View
+from outlap.errors import OutlapError
+from outlap.files import YAML_LOADER, read_bytes, validate
+from outlap.footage.focal import estimate_focal
+from outlap.footage.horizon import estimate_horizon
+from outlap.footage.tub import Tub
+from outlap.vehicle.car import Camera, Lens
+
+# Of the usual wide-angle cameras of such cars; a shorter focal length than the true one costs less than a longer one.
+USUAL_FOCAL = 0.45  # pixels a radian ÷ picture width
+USUAL_PITCH = 0.25  # rad
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a camera; None is estimated."""
+
+    focal: float | None = None  # pixels a radian ÷ picture width
+    pitch: float | None = None  # rad, positive looks down
+    height: float | None = None  # m, above the ground
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """A recording's camera, and where its numbers come from."""
+
+    camera: Camera
+    says: str
+
+
+def read_camera(path: Path) -> Camera:
+    """Read a camera: a car file, or a file with the keys of a car file's ``camera`` alone.
+
+    Raises:
+        OutlapError: the file is refused.
+    """
+    try:
+        content = yaml.load(read_bytes(path, "camera file").decode(), Loader=YAML_LOADER)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise OutlapError(f"{path}: the camera file is not valid YAML.") from error
+    if isinstance(content, dict) and "camera" in content:
+        content = content["camera"]
+    return validate(content, Camera, str(path), "camera file")
+
+
+def mounted(tubs: list[Tub], view: View, known: Known | None = None) -> Mounted:
+    """The camera of ``tubs``, which are taken to be by one car; see the module's description.
+
+    Raises:
+        OutlapError: not one picture can be decoded, or a number makes no camera.
+    """
+    known = known or Known()
+    width, height = picture_size(tubs)
+    says = []
+    focal, pitch = known.focal, known.pitch
+    if focal is None:
+        focal = estimate_focal(tubs)
+        says.append("focal length " + ("from its laps" if focal else "not to be told from laps: the usual one"))
+        focal = focal or USUAL_FOCAL
+    if pitch is None:
+        horizon = estimate_horizon(tubs)
+        says.append("pitch " + ("from its motion" if horizon is not None else "not to be told: the usual one"))
+        pitch = USUAL_PITCH if horizon is None else (0.5 - horizon) * height / (focal * width)
+    camera = validate(
+        {
+            "x": 0.0,
+            "height": known.height or view.camera_height,
+            "pitch": float(np.clip(pitch, -0.5, 1.2)) if known.pitch is None else pitch,
+            "rate": 20.0,
+            "lens": Lens(
+                model="fisheye", width=width, height=height, fx=focal * width, fy=focal * width,
+                cx=(width - 1) / 2, cy=(height - 1) / 2,
+            ),
+        },
+        Camera, "the camera given by --focal, --pitch and --camera-height", "camera",
+    )  # fmt: skip
+    return Mounted(camera, "; ".join(says) or "given")
+
+
+def picture_size(tubs: list[Tub]) -> tuple[int, int]:
+    """Width and height of most of some pictures, in pixels.
+
+    Raises:
+        OutlapError: not one can be decoded.
+    """
+    sizes: dict[tuple[int, int], int] = {}
+    for tub in tubs:
+        for row in np.unique(np.linspace(0, len(tub) - 1, 15).astype(int)):
+            picture = tub.picture(int(row))
+            if not isinstance(picture, str):
+                size = (picture.shape[1], picture.shape[0])
+                sizes[size] = sizes.get(size, 0) + 1
+    if not sizes:
+        first = tubs[0].picture(0)
+        raise OutlapError(f"{tubs[0].folder}: no picture can be read; {first}.")
+    return max(sizes, key=lambda size: sizes[size])
