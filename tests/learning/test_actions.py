@@ -19,7 +19,8 @@ from outlap.learning.actions import DiscreteAction, with_actions
 from outlap.learning.categorical import CategoricalDistribution
 from outlap.learning.config import load_training
 from outlap.learning.distill import symmetric
-from outlap.learning.run import contract
+from outlap.learning.results import contract
+from outlap.learning.run import train
 from outlap.learning.student import Student, StudentConfig, export
 from outlap.learning.task import DrivingTask, TaskConfig
 from outlap.learning.teacher import TeacherConfig, TeacherEnv, TeacherTraining
@@ -249,3 +250,20 @@ def test_what_a_student_is_taught_of_a_list_is_which_one() -> None:
     assert student.imitation_loss(right, action) < 0.01
     assert student.imitation_loss(right.flip(0), action) > 5
     torch.testing.assert_close(student.decided(right), action)
+
+
+def test_a_run_with_a_reward_and_a_list_of_ones_own(
+    tiny_file: Callable[..., Path], reward_file: Callable[[str], Path], car: Car, tmp_path: Path
+) -> None:
+    reward_file("def reward_function(params):\n    print(params['steps'])\n    return params['speed']\n")
+    out = tmp_path / "run"
+    train(load_training(tiny_file(reward="my_reward.py", actions=LIST), car), car, out, 3)
+    table = load_policy(out / "policy.onnx", car=car).contract.action.table
+    assert table is not None
+    assert [speed for _, speed in table] == [action["speed"] for action in LIST]
+    assert (out / "reward.log").read_text().startswith("1\n")
+    # What the run left can be given to the next one.
+    (tmp_path / "my_reward.py").unlink()
+    again = load_training(out / "training.yaml", car)
+    assert again.reward == str(out / "reward.py")
+    assert again.task.table == table
