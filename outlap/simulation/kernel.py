@@ -32,7 +32,7 @@ NEVER = np.uint32(0xFFFFFFFF)
 def _grey(value, scale, noise):
     """A pixel's grey level, from the light that falls on it."""
     white = f4(255)
-    return i4(min(max(min(max(value * scale, f4(0)), white) + noise, f4(0)), white))
+    return i4(min(max(min(max(value * scale, f4(0)), white) + noise, f4(0)), white))  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 @part
