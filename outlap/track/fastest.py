@@ -32,7 +32,7 @@ WIDEST_STEP = 0.15  # m, the trust region to begin with, and at most
 LEAST_STEP = 1e-4  # m, a trust region as small as this ends the search
 CROWDING = 0.02  # m, after nodes have moved further than this they are spaced evenly again
 SETTLED = 1e-4  # of the lap time: a promised gain below it ends the search
-ROUNDS = 80  # of improving, at most; real routes need 6 to 15
+ROUNDS = 80  # of improving, at most; real routes need 4 to 7
 TOLERANCE = 2e-3  # m and 1/m, by how much limits may be missed at the end
 
 
