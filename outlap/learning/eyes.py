@@ -62,8 +62,9 @@ class Eyes:
         self._gain = self._looks.scalars["gain"].copy()
         self._streams = Streams.of(n)  # of what befalls each car's pictures
         self._age = np.zeros(n, dtype=np.int64)  # pictures since the reset
-        # The latest pictures, newest first, for those that come late; and what was seen last, for those that repeat.
+        # The latest pictures, going round, for those that come late; and what was seen last, for those that repeat.
         held = self._deepest() + 1
+        self._newest = 0
         self._latest = np.zeros((held, n, view.height, view.width), np.uint8)
         self._shown = np.zeros((n if held else 0, view.height, view.width), np.uint8)
         self.reset(np.arange(n))
@@ -101,7 +102,7 @@ class Eyes:
         self._streams.keep(rows)
 
     def look(self) -> NDArray[np.uint8]:
-        """What every car sees now, (n, H, W) mono8."""
+        """What every car sees now, (n, H, W) mono8; not to be changed, since some may be seen once more."""
         optics, n, camera = self._optics, self.fleet.n, self.randomization.camera
         if _given(self.randomization, "exposure_drift"):
             phase = optics["drift_phase"] + optics["drift_rate"] * self._age / self.rate_hz
@@ -171,16 +172,18 @@ class Eyes:
 
     def _delayed(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What arrives now: this step's pictures, older ones, or once more what arrived last."""
-        optics, n = self._optics, self.fleet.n
-        self._latest[1:] = self._latest[:-1].copy()
-        self._latest[0] = pictures
+        optics, depth = self._optics, len(self._latest)
+        self._newest = (self._newest + 1) % depth
+        self._latest[self._newest] = pictures
         chance = self._streams.random(2)
         lag = np.rint(optics["delay"] * self.rate_hz).astype(np.int64) + (chance[0] < optics["late"])
-        arrived = self._latest[np.minimum(lag, np.minimum(self._age, len(self._latest) - 1)), np.arange(n)]
-        again = (chance[1] < optics["dropped"]) & (self._age > 0)
-        arrived[again] = self._shown[again]
-        self._shown[:] = arrived
-        return arrived
+        lag = np.minimum(lag, np.minimum(self._age, depth - 1))
+        late = np.flatnonzero(lag)
+        pictures[late] = self._latest[(self._newest - lag[late]) % depth, late]
+        again = np.flatnonzero((chance[1] < optics["dropped"]) & (self._age > 0))
+        pictures[again] = self._shown[again]
+        self._shown = pictures
+        return pictures
 
 
 class _Store(Generic[Drawn]):
