@@ -159,6 +159,7 @@ def _actions(bend: Axes, pace: Axes, track: Track, traces: Sequence[Trace], fast
     for trace in traces:
         order = np.argsort(trace.rows[:, S], kind="stable")
         rows = trace.rows[order]
+        rows[1:][np.diff(order) < 0, SPEED] = np.nan  # from the end of the lap back to its standing start
         light = min(1.0, 3 / len(traces))
         bend.plot(
             rows[:, S],
