@@ -34,7 +34,7 @@ EXTRAS = {
         "ros-jazzy-std-msgs==5.3.6",
         "ros-jazzy-std-srvs==5.3.6",
     ],
-    "bench": ["mujoco>=3.2"],
+    "bench": ["mujoco>=3.2", "stable-baselines3>=2.9,<3"],
     "dev": [
         "pytest>=8",
         "pytest-timeout>=2.3",

@@ -1,8 +1,16 @@
-"""Camera steps per second, ours and MuJoCo's EGL renderer's: cars on a track, 160x120 RGB, the plain look.
+"""Camera steps per second, ours and MuJoCo's EGL renderer's.
 
-A camera step moves a car on by one camera period and draws what its camera then sees. Both sides have the same track,
-car poses, lens, ground colours, walls and sky, and both antialias. Ours steps and draws all cars in one batch on all
-cores; MuJoCo draws one picture at a time, by as many processes as there are cores. The two are measured in turns.
+A camera step moves a car on by one camera period and draws what its camera then sees. Two rows:
+
+plain      160x120 RGB, the plain look. Both sides have the same track, car poses, lens, ground colours, walls and sky,
+           and both antialias.
+training   80x48, what the trainer calls: the canonical view in grey with all of the randomization `full`, which are
+           other looks, boxes, lenses and mounts for every car, and blur, glare, compression and delays of its pictures.
+           MuJoCo draws the same plain scene as above in that size, in RGB, and none of that.
+
+Ours steps and draws all cars in one batch on all cores; MuJoCo draws one picture at a time, by as many processes as
+there are cores. The two are measured in turns. Beside camera steps a second of wall clock, for which the machine should
+be idle, steps a second of a core's time are reported, which tell the same on a busy one.
 """
 
 from __future__ import annotations
@@ -19,7 +27,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -28,9 +36,11 @@ from numpy.typing import NDArray
 from outlap.camera.model import rays
 from outlap.camera.view import View
 from outlap.errors import OutlapError
+from outlap.learning.eyes import Eyes
 from outlap.simulation.fleet import TICK, Fleet, Mounts
 from outlap.simulation.ground import GroundMaps, bounds
 from outlap.simulation.look import CENTRE, FLOOR, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
+from outlap.simulation.randomization import load_randomization
 from outlap.simulation.render import Renderer
 from outlap.simulation.textures import FLOORS, SIZE, tiles
 from outlap.track.formats import load_track
@@ -39,7 +49,7 @@ from outlap.track.polyline import arc_lengths
 from outlap.track.track import Track
 from outlap.vehicle.car import load_car
 
-VIEW = View(width=160, height=120)
+PLAIN, CANONICAL = View(width=160, height=120), View()
 TICKS = 4  # of simulated time from one picture to the next: 30 pictures a second
 SPEED = 1.0  # m/s, of all cars
 TURN_SECONDS = 2.0  # that one side is measured before the other has its turn
@@ -52,6 +62,13 @@ MISSING = (
 Image = NDArray[np.uint8]
 
 
+class Rate(NamedTuple):
+    """Camera steps per second."""
+
+    wall: float  # of wall clock, on all cores
+    core: float  # of one core's time
+
+
 class Ours:
     """A batch of cars on one track, stepped and drawn by Outlap."""
 
@@ -59,23 +76,35 @@ class Ours:
         tracks, car = TrackSet([track]), load_car()
         self.fleet = Fleet(tracks, car, n)
         self.fleet.place(np.arange(n), 0, np.arange(n) / n * float(tracks.length[0]), speed=SPEED)
-        self._mounts = Mounts.alike(n, car.camera.x, VIEW.camera_height, VIEW.pitch)
+        self._mounts = Mounts.alike(n, car.camera.x, PLAIN.camera_height, PLAIN.pitch)
         self._looks = Looks.plain(n, *bounds(track))
-        self._renderer = Renderer(rays(VIEW.lens), GroundMaps.of([track]), channels=3)
+        self._renderer = Renderer(rays(PLAIN.lens), GroundMaps.of([track]), channels=3)
         self._steering, self._wheel_speed = np.zeros(n), np.full(n, car.wheel_speed(SPEED))
 
     def pictures(self) -> Image:
         """What the cars see now, (n, 120, 160, 3)."""
         return self.fleet.pictures(self._renderer, self._mounts, self._looks)
 
-    def run(self, seconds: float) -> float:
+    def run(self, seconds: float) -> Rate:
         """Camera steps per second, measured for at least ``seconds`` s."""
-        begin, steps = time.perf_counter(), 0
+        begin, used, steps = time.perf_counter(), time.process_time(), 0
         while (past := time.perf_counter() - begin) < seconds:
             self.fleet.step(self._steering, self._wheel_speed, TICKS)
             self.pictures()
             steps += self.fleet.n
-        return steps / past
+        return Rate(steps / past, steps / (time.process_time() - used))
+
+
+class Training(Ours):
+    """The same cars, seen as in training."""
+
+    def __init__(self, track: Track, n: int) -> None:
+        super().__init__(track, n)
+        self._eyes = Eyes(self.fleet, CANONICAL, 0, load_randomization("full"))
+
+    def pictures(self) -> Image:
+        """What the cars see now, (n, 48, 80)."""
+        return self._eyes.look()
 
 
 def _png(picture: NDArray[Any]) -> bytes:
@@ -117,7 +146,7 @@ def _ground(track: Track, low: NDArray[np.float64], high: NDArray[np.float64]) -
     return _png(picture[::-1])
 
 
-def _scene(track: Track) -> tuple[str, dict[str, bytes]]:
+def _scene(track: Track, camera: View) -> tuple[str, dict[str, bytes]]:
     """MuJoCo's model of the same scene, and its pictures."""
     look = Looks.plain(1, *bounds(track))
     scalars, colours = look.scalars[0], look.colours[0]
@@ -135,14 +164,14 @@ def _scene(track: Track) -> tuple[str, dict[str, bytes]]:
         )
     )  # fmt: skip
     sky = " ".join(str(value / 255) for value in colours[SKY])
-    camera, car = VIEW, load_car().camera
+    car = load_car().camera
     fovy = np.degrees(2 * np.arctan(camera.height / 2 / camera.focal_length))
     sine, cosine = np.sin(camera.pitch), np.cos(camera.pitch)
     model = f"""
     <mujoco>
       <option timestep="{TICK}" gravity="0 0 0"/>
       <visual>
-        <global offwidth="{VIEW.width}" offheight="{VIEW.height}"/>
+        <global offwidth="{camera.width}" offheight="{camera.height}"/>
         <map znear="0.01" zfar="100"/>
         <headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/>
       </visual>
@@ -168,23 +197,23 @@ def _scene(track: Track) -> tuple[str, dict[str, bytes]]:
     return model, {"ground.png": _ground(track, low, high), "wall.png": _png(wall)}
 
 
-def _peer(track: Track, poses: NDArray[np.float64], pipe: Connection) -> None:
+def _peer(track: Track, view: View, poses: NDArray[np.float64], pipe: Connection) -> None:
     """A process of the peer: says its name or why it cannot run, then for each number of seconds its steps/s."""
     os.environ["MUJOCO_GL"] = "egl"
     os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's threads; the other cores have their own process
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             mujoco: Any = importlib.import_module("mujoco")  # here, because it looks for EGL when imported
-            xml, pictures = _scene(track)
+            xml, pictures = _scene(track, view)
             model = mujoco.MjModel.from_xml_string(xml, pictures)
             data = mujoco.MjData(model)
-            renderer = mujoco.Renderer(model, VIEW.height, VIEW.width)
+            renderer = mujoco.Renderer(model, view.height, view.width)
             renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
             renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
     except Exception as error:
         pipe.send((None, f"{type(error).__name__}: {error}"))
         return
-    picture = np.empty((VIEW.height, VIEW.width, 3), np.uint8)
+    picture = np.empty((view.height, view.width, 3), np.uint8)
     at = 0
 
     def step() -> None:
@@ -203,23 +232,23 @@ def _peer(track: Track, poses: NDArray[np.float64], pipe: Connection) -> None:
             step()
             pipe.send(picture)
             continue
-        begin, steps = time.perf_counter(), 0
+        begin, used, steps = time.perf_counter(), time.process_time(), 0
         while (past := time.perf_counter() - begin) < order:
             step()
             steps += 1
-        pipe.send(steps / past)
+        pipe.send(Rate(steps / past, steps / (time.process_time() - used)))
     renderer.close()
 
 
 class Peer:
     """MuJoCo in as many processes as this one may use cores."""
 
-    def __init__(self, track: Track, poses: NDArray[np.float64]) -> None:
+    def __init__(self, track: Track, view: View, poses: NDArray[np.float64]) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipes, self._children = [], []
         for _ in range(len(os.sched_getaffinity(0))):
             ours, theirs = context.Pipe()
-            child = context.Process(target=_peer, args=(track, poses, theirs), daemon=True)
+            child = context.Process(target=_peer, args=(track, view, poses, theirs), daemon=True)
             child.start()
             theirs.close()
             self._pipes.append(ours)
@@ -229,14 +258,15 @@ class Peer:
         if self.name is None:
             raise OutlapError(MISSING.format(reason=answers[0][1]))
 
-    def run(self, seconds: float) -> float:
+    def run(self, seconds: float) -> Rate:
         """Camera steps per second of all processes together, measured for at least ``seconds`` s."""
         for pipe in self._pipes:
             pipe.send(seconds)
-        return sum(self._answer(pipe) for pipe in self._pipes)
+        rates = [self._answer(pipe) for pipe in self._pipes]
+        return Rate(sum(rate.wall for rate in rates), sum(rate.core for rate in rates) / len(rates))
 
     def picture(self, k: int) -> Image:
-        """What the camera of the k-th pose sees, (120, 160, 3)."""
+        """What the camera of the k-th pose sees, (H, W, 3)."""
         self._pipes[0].send(k)
         return self._answer(self._pipes[0])
 
@@ -264,29 +294,46 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="save a picture of each scene there")
     options = parser.parse_args()
     track = load_track(options.track)
-    ours = Ours(track, options.cars)
-    first = ours.pictures()
-    peer = Peer(track, ours.fleet.state[:, :3].copy())
-    try:
-        if options.pictures is not None:
-            options.pictures.mkdir(parents=True, exist_ok=True)
-            for k in np.linspace(0, options.cars, 4, endpoint=False).astype(int).tolist():
-                both = np.concatenate([first[k], peer.picture(k)], axis=1)
-                (options.pictures / f"camera_{k}.png").write_bytes(_png(both))
-        rates: list[tuple[float, float]] = []
-        for turn in range(options.turns):
-            rates.append((ours.run(TURN_SECONDS), peer.run(TURN_SECONDS)))
-            print(f"turn {turn + 1}: ours {rates[-1][0]:,.0f}/s, {peer.name} {rates[-1][1]:,.0f}/s", flush=True)
-    finally:
-        peer.close()
-    ours_per_s, peer_per_s = (median(rate[side] for rate in rates) for side in (0, 1))
-    result = {
-        "ours_per_s": round(ours_per_s, 1),
-        "peer": peer.name,
-        "peer_per_s": round(peer_per_s, 1),
-        "ratio": round(ours_per_s / peer_per_s, 1),
-    }
+    result = {}
+    for row, ours, view in (
+        ("plain", Ours(track, options.cars), PLAIN),
+        ("training", Training(track, options.cars), CANONICAL),
+    ):
+        first = ours.pictures()
+        peer = Peer(track, view, ours.fleet.state[:, :3].copy())
+        try:
+            if options.pictures is not None:
+                _save(options.pictures, row, first, peer)
+            result[row] = _measure(row, ours, peer, options.turns)
+        finally:
+            peer.close()
     print(json.dumps(result))
+
+
+def _save(folder: Path, row: str, first: Image, peer: Peer) -> None:
+    """Write four pictures of both sides, side by side."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for k in np.linspace(0, len(first), 4, endpoint=False).astype(int).tolist():
+        ours = first[k] if first.ndim == 4 else np.repeat(first[k][..., None], 3, axis=2)
+        (folder / f"{row}_{k}.png").write_bytes(_png(np.concatenate([ours, peer.picture(k)], axis=1)))
+
+
+def _measure(row: str, side: Ours, peer: Peer, turns: int) -> dict[str, Any]:
+    """Both sides' medians and their ratio."""
+    rates: list[tuple[Rate, Rate]] = []
+    for turn in range(turns):
+        rates.append((side.run(TURN_SECONDS), peer.run(TURN_SECONDS)))
+        print(f"{row} {turn + 1}: ours {rates[-1][0].wall:,.0f}/s, {peer.name} {rates[-1][1].wall:,.0f}/s", flush=True)
+    ours, theirs = (Rate(*(median(rate[who][k] for rate in rates) for k in (0, 1))) for who in (0, 1))
+    return {
+        "ours_per_s": round(ours.wall, 1),
+        "peer": peer.name,
+        "peer_per_s": round(theirs.wall, 1),
+        "ratio": round(ours.wall / theirs.wall, 1),
+        "ours_per_core_s": round(ours.core, 1),
+        "peer_per_core_s": round(theirs.core, 1),
+        "core_ratio": round(ours.core / theirs.core, 1),
+    }
 
 
 if __name__ == "__main__":
