@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import clarabel
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -21,7 +20,6 @@ from outlap.track.wheels import Wheels
 
 Floats = NDArray[np.float64]
 Matrix = sparse.csr_array
-solver: Any = clarabel  # compiled, and tells no types
 
 # Prices in s for missing a limit at one node: far above what it could save, so that limits are kept where they can be.
 BORDER_PRICE = 30.0  # per m
@@ -59,6 +57,10 @@ class Driven:
 
 def improved(driven: Driven, limits: Limits, trust: float) -> tuple[Floats, float]:
     """Moves (N,) m to the left, none above ``trust``, that lower the cost most; and by how much they promise to (s)."""
+    # Here, because no Linux distribution packages it: an install from apt lacks the fastest line only.
+    import clarabel
+
+    solver: Any = clarabel  # compiled, and tells no types
     quadratic, linear, constant = _time(driven)
     n = len(driven.speed)
     rows, bounds = _linear_limits(driven, limits, trust)
