@@ -27,7 +27,7 @@ TASK = TaskConfig(
 )  # fmt: skip
 PPO = TeacherConfig(
     cars=4, iterations=9, steps=5, hidden=(8,), learning_rate=1e-3, desired_kl=0.01, discount=0.98, trace=0.95,
-    epochs=1, minibatches=1, entropy=0.0, first_deviation=0.5,
+    epochs=1, minibatches=1, entropy=0.0, first_deviation=0.5, head_start=9, beside=1, randomization=OFF,
 )  # fmt: skip
 
 # In the third iteration, when something has been learned already.
