@@ -183,7 +183,8 @@ def test_a_teacher_learns_to_choose(chooser: DrivingTask) -> None:
     torch.manual_seed(1)
     config = TeacherConfig(
         cars=6, iterations=2, steps=5, hidden=(8,), learning_rate=1e-3, desired_kl=0.01, discount=0.98, trace=0.95,
-        epochs=1, minibatches=1, entropy=0.0, first_deviation=0.5,
+        epochs=1, minibatches=1, entropy=0.0, first_deviation=0.5, head_start=1, beside=1,
+        randomization=OFF,
     )  # fmt: skip
     training = TeacherTraining(chooser, config)
     for _ in range(2):
