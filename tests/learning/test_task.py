@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from outlap.learning.config import TrainingConfig
-from outlap.learning.distill import Distiller, mirrored
+from outlap.learning.distill import auxiliary_targets, mirrored
 from outlap.learning.eyes import Eyes
-from outlap.learning.student import Student
 from outlap.learning.task import TEACHER_INPUTS, DrivingTask, TaskConfig
-from outlap.learning.teacher import TeacherEnv, TeacherTraining
+from outlap.learning.teacher import TeacherEnv
 from outlap.simulation.look import WALL_DARK, WALL_LIGHT
 from outlap.simulation.randomization import OFF
 from outlap.track.formats import load_track
@@ -179,13 +178,10 @@ def test_in_a_mirror_all_is_the_same_with_left_and_right_changed(car: Car, confi
     for name in ("floor_grain", "road_grain", "noise"):  # which no mirror turns round
         eyes._looks.scalars[name] = 0
     eyes._looks.colours[:, WALL_DARK] = eyes._looks.colours[:, WALL_LIGHT]
-    student = Student(config.student, config.observation)
-    training = TeacherTraining(task, config.teacher)
-    distiller = Distiller(task, eyes, training, student, config.observation, config.distill, 0)
     for step in range(12):
         action = np.array([0.4 * np.sin(step), 0.1])
         task.step(np.stack([action, action * [-1, 1]]))
-    seen, auxiliary = eyes.look(), distiller._auxiliary()
+    seen, auxiliary = eyes.look(), auxiliary_targets(task)
     assert np.abs(auxiliary[0]).min() > 1e-3  # nothing that hides by being zero
     frames, commands, actions, guesses = mirrored(
         torch.from_numpy(seen[:1, None].astype(np.float32)),
