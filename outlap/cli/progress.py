@@ -61,9 +61,14 @@ def bars(console: Console) -> Progress:
 
 
 class TrainingDisplay:
-    """How a training run gets on: bars on a terminal; in a log a line each tenth of a stage."""
+    """How a training run gets on: bars on a terminal; in a log a line each tenth of a stage.
 
-    def __init__(self) -> None:
+    Args:
+        title: a line above, once the run has begun.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
         self._console = Console()
         self._bars = bars(self._console)
         self._tasks: dict[str, TaskID] = {}
@@ -79,6 +84,8 @@ class TrainingDisplay:
 
     def report(self, progress: TrainingProgress) -> None:
         """Show ``progress``."""
+        if not self._tasks:
+            self._console.print(self._title)
         self._status.add(time.monotonic(), progress)
         if progress.stage not in self._tasks:
             self._tasks[progress.stage] = self._bars.add_task(progress.stage, total=progress.total, note="")

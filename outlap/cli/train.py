@@ -84,10 +84,12 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
         from outlap.learning.run import interrupted, train
         from outlap.learning.run import resume as go_on
 
-        print(f"training a policy for the car {described.name} on {config.tracks} generated tracks (seed {seed})")
         if again and interrupted(out, config, described, seed):
-            return _shown(out, lambda report, control: go_on(out, report, control, process_age()))
-        return _shown(out, lambda report, control: train(config, described, out, seed, report, control, process_age()))
+            return _shown(
+                out, f"going on with the run in {out}", lambda *told: go_on(out, *told, elapsed=process_age())
+            )
+        title = f"training a policy for the car {described.name} on {config.tracks} generated tracks (seed {seed})"
+        return _shown(out, title, lambda *told: train(config, described, out, seed, *told, elapsed=process_age()))
 
 
 def run_resume(out: Path) -> Path:
@@ -104,7 +106,7 @@ def run_resume(out: Path) -> Path:
     with lock_folder(out):
         from outlap.learning.run import resume
 
-        return _shown(out, lambda report, control: resume(out, report, control, process_age()))
+        return _shown(out, f"going on with the run in {out}", lambda *told: resume(out, *told, elapsed=process_age()))
 
 
 def process_age() -> float:
@@ -122,14 +124,14 @@ def _prepare() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-def _shown(out: Path, work: Callable[[Report, Control], Path]) -> Path:
+def _shown(out: Path, title: str, work: Callable[[Report, Control], Path]) -> Path:
     """Do the work with bars on a terminal, or lines in a log; Ctrl-C stops it between two steps."""
     from outlap.cli.progress import TrainingDisplay
     from outlap.learning.control import Control, StoppedError
 
     control = Control()
     try:
-        with TrainingDisplay() as display, _stopped_by_signals(control):
+        with TrainingDisplay(title) as display, _stopped_by_signals(control):
             policy = work(display.report, control)
     except StoppedError:
         print(f"stopped; to go on: outlap train --resume {out}")

@@ -1,41 +1,30 @@
-"""``outlap train`` and ``outlap demo``: a tiny run, and what is refused before anything is made."""
+"""``outlap train`` and ``outlap demo``: tiny runs, also interrupted, and what is refused before anything is made."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from outlap.files import share_directory
 from outlap.policy.file import load_policy
 
 Refused = Callable[..., str]
-TINY: dict[str, Any] = {
-    "tracks": 2,
-    "teacher": {"cars": 6, "iterations": 1, "steps": 4, "hidden": [8], "epochs": 1, "minibatches": 1},
-    "student": {"channels": [4], "hidden": 8},
-    "distill": {"cars": 4, "steps": 4, "teacher_steps": 1, "mixed_steps": 2, "final_batches": 1, "batch": 4},
-}
+TinyFile = Callable[..., Path]
 
 
-def written(path: Path, **changes: Any) -> Path:
-    """The quick preset made tiny, with these changes, as a file."""
-    content = yaml.safe_load((share_directory() / "config" / "training" / "quick.yaml").read_text())
-    for change in (TINY, changes):
-        for key, value in change.items():
-            content[key] = {**content[key], **value} if isinstance(value, dict) else value
-    path.write_text(yaml.safe_dump(content))
-    return path
-
-
-def test_a_policy_is_trained_and_the_same_seed_makes_the_same(outlap: Callable, tmp_path: Path) -> None:
-    file = written(tmp_path / "tiny.yaml")
+def test_a_policy_is_trained_and_the_same_seed_makes_the_same(
+    outlap: Callable, tiny_file: TinyFile, tmp_path: Path
+) -> None:
+    file = tiny_file()
     code, stdout, stderr = outlap("train", "--config", file, "--out", tmp_path / "here", "--seed", 5)
     assert code == 0, stderr
     assert "wrote" in stdout
@@ -51,6 +40,41 @@ def test_a_policy_is_trained_and_the_same_seed_makes_the_same(outlap: Callable, 
     assert json.loads((tmp_path / "there" / "summary.json").read_text())["digest"] == two.digest
 
 
+def test_ctrl_c_stops_a_run_which_then_goes_on(
+    outlap: Callable, refused: Refused, tiny_file: TinyFile, tmp_path: Path
+) -> None:
+    file, out = tiny_file(), tmp_path / "run"
+
+    def interrupt() -> None:
+        while not list(out.glob("checkpoint/state-student-1.npz")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    code, stdout, _ = outlap("train", "--config", file, "--out", out, "--seed", 5)
+    assert code == 130
+    assert f"stopped; to go on: outlap train --resume {out}" in stdout
+    assert not (out / "summary.json").exists()
+    assert f"outlap train --resume {out}" in refused("train", "--config", file, "--out", out)
+    assert "leave out --out and --seed" in refused("train", "--resume", out, "--out", out, "--seed", 1)
+    code, stdout, stderr = outlap("train", "--resume", out)
+    assert code == 0, stderr
+    assert "student 1/" not in stdout
+    assert json.loads((out / "summary.json").read_text())["seed"] == 5
+    assert "is finished" in refused("train", "--resume", out)
+    index = out / "checkpoint" / "checkpoint.json"
+    index.write_text(
+        index.read_text().replace('"finished": true', '"finished": false').replace('"torch": "', '"torch": "1.')
+    )
+    assert "torch 1." in refused("train", "--resume", out)
+
+
+def test_where_there_is_no_run_none_is_resumed(refused: Refused, tmp_path: Path) -> None:
+    assert "holds no run to resume" in refused("train", "--resume", tmp_path)
+    assert "there is no folder" in refused("train", "--resume", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -61,9 +85,9 @@ def test_a_policy_is_trained_and_the_same_seed_makes_the_same(outlap: Callable, 
     ],
 )
 def test_a_bad_training_file_is_refused_before_anything_is_made(
-    refused: Refused, tmp_path: Path, changes: dict[str, Any], message: str
+    refused: Refused, tiny_file: TinyFile, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    file = written(tmp_path / "mine.yaml", **changes)
+    file = tiny_file(**changes)
     out = tmp_path / "out"
     sentence = refused("train", "--config", file, "--out", out)
     assert sentence.startswith(str(file))
@@ -71,17 +95,19 @@ def test_a_bad_training_file_is_refused_before_anything_is_made(
     assert not out.exists()
 
 
-def test_a_policy_that_its_own_car_could_not_run_is_not_trained(outlap: Callable, tmp_path: Path) -> None:
-    file, out = written(tmp_path / "mine.yaml", task={"rate_hz": 60}), tmp_path / "out"
+def test_a_policy_that_its_own_car_could_not_run_is_not_trained(
+    outlap: Callable, tiny_file: TinyFile, tmp_path: Path
+) -> None:
+    file, out = tiny_file(task={"rate_hz": 60}), tmp_path / "out"
     code, _, stderr = outlap("train", "--config", file, "--out", out)
     assert code == 2
     assert "needs 60 frames per second, the car's camera gives 30" in stderr
     assert [path.name for path in out.iterdir()] == [".lock"]
 
 
-def test_a_folder_that_cannot_be_written_is_told(refused: Refused, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_told(refused: Refused, tiny_file: TinyFile, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    sentence = refused("train", "--config", written(tmp_path / "tiny.yaml"), "--out", tmp_path / "file" / "out")
+    sentence = refused("train", "--config", tiny_file(), "--out", tmp_path / "file" / "out")
     assert sentence == f"cannot write to {tmp_path / 'file' / 'out'}: Not a directory."
     assert (tmp_path / "file").read_text() == "not a folder"
 
