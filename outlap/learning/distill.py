@@ -128,15 +128,16 @@ class Distiller:
 
         Returns:
             Means over the stretch: ``loss`` and, while driving, ``crashes`` a car and minute and ``disagreement`` of
-            student and teacher, as parts of the action's limits.
+            student and teacher, as parts of the action's limits; ``reward`` a step of the teacher, while it learns.
 
         Raises:
             OutlapError: the learning diverged, or the data cannot be written.
         """
         config = self.config
         taught = self.training.beside
+        known: dict[str, float] = {}
         for _ in range(taught):
-            self.training.iterate(between)
+            known = {"reward": self.training.iterate(between)["reward"]}
         numba.get_num_threads()  # starts the renderer's threads, which would undo the next line when they start later
         torch.set_num_threads(1)  # the halves are the threads
         if taught:
@@ -159,7 +160,7 @@ class Distiller:
             raise OutlapError(DIVERGED)
         self.iteration += 1
         means = {name: [each[name] for each in found if math.isfinite(each[name])] for name in found[0]}
-        return {name: float(np.mean(values)) for name, values in means.items() if values}
+        return known | {name: float(np.mean(values)) for name, values in means.items() if values}
 
     def state(self) -> State:
         """All that the next iteration depends on; ends the shard in hand."""

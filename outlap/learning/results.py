@@ -29,7 +29,8 @@ from outlap.vehicle.car import Car
 
 TRANSPORT = 0.03  # s from a frame's exposure to its command that a live graph may add to the delays trained with
 LIBRARIES = ("numpy", "torch", "rsl-rl-lib", "numba", "scipy")  # whose versions decide what a seed leads to
-POLICY, SUMMARY, EVALUATION, CURVES, FILM = "policy.onnx", "summary.json", "evaluation.json", "curves.png", "laps.mp4"
+TRAINING, POLICY, SUMMARY = "training.yaml", "policy.onnx", "summary.json"
+EVALUATION, CURVES, FILM = "evaluation.json", "curves.png", "laps.mp4"
 
 
 class Results:
@@ -43,6 +44,12 @@ class Results:
     def __init__(self, config: Recipe, car: Car, seed: int, out: Path) -> None:
         self.config, self.car, self.seed, self.out = config, car, seed, out
 
+    def tidy(self) -> None:
+        """Remove what a killed run left half-written beside its results."""
+        for name in (TRAINING, POLICY, SUMMARY, EVALUATION, CURVES, FILM):
+            for left in self.out.glob(f".{name}.*"):
+                left.unlink(missing_ok=True)
+
     def publish(self, student: Student, name: str = POLICY) -> str:
         """Write the student as it is into the policy file ``name``; returns its digest.
 
@@ -51,7 +58,7 @@ class Results:
         """
         for left in (SUMMARY, EVALUATION, CURVES, FILM):  # of an earlier run: they tell of another policy
             (self.out / left).unlink(missing_ok=True)
-        write_atomic(self.out / "training.yaml", _as_yaml(self.config, self.car, self.seed))
+        write_atomic(self.out / TRAINING, _as_yaml(self.config, self.car, self.seed))
         # A copy, since the exporter lays the weights out in memory in its own way.
         network = export(copy.deepcopy(student), self.config.observation, self.config.task.action)
         return write_policy(self.out / name, network, contract(self.config, self.car, self.seed))

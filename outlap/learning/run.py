@@ -191,6 +191,7 @@ class _Run:
             save_checkpoint(self._folder, "begin", self._about, state, [])
         else:
             keep_copy(config.reward, self.out, resuming=True)
+            self._results.tidy()
             self._began -= state["seconds"]
         if state["stage"]:
             self._curves.load(state["curves"])
