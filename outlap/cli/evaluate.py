@@ -110,12 +110,12 @@ def _short_of(result: Evaluation, require: float | None, require_rows: float | N
 
 def _print(result: Evaluation) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from outlap.cli.laps import listed, percent, ratio, seconds
 
     console = Console()
-    table = Table("track", "clean", "completed", "off track", "mean lap", "÷ optimal")
+    table = Table(Column("track", overflow="fold"), "clean", "completed", "off track", "mean lap", "÷ optimal")
     for one in result.tracks:
         table.add_row(
             one.track, percent(one.clean, one.laps), f"{one.completed}/{one.laps}", str(one.off_track),

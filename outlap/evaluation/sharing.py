@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -100,7 +101,8 @@ def _shared(
     ended = context.Value("q", 0)
     pool = ProcessPoolExecutor(jobs, context, _begin, (list(tasks), list(tracks), car, ended))
     try:
-        futures = [pool.submit(_work, k, laps) for k, laps in parts]
+        with _deaf():
+            futures = [pool.submit(_work, k, laps) for k, laps in parts]
         waiting: set[Future[Any]] = set(futures)
         told = 0
         while waiting:
@@ -124,12 +126,32 @@ def _shared(
         pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """While processes are started: an interrupt then would leave them with half of what they need, and a traceback.
+
+    It is heard afterwards. The processes inherit that they do not hear any: that is this one's to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which alone hears interrupts, and may change that
+        return
+    heard: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, before)
+    if heard and callable(before):
+        before(signal.SIGINT, None)
+
+
 _here: dict[str, Any] = {}  # what all laps of this process share
 
 
 def _begin(tasks: list[Task], tracks: list[Track], car: Car, ended: Any) -> None:
     """Prepare a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to hear
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _here.update(tasks=tasks, tracks=tracks, car=car, ended=ended, pilots={})
 
