@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Correlation and sign agreement with the human's steering, how that lags, its gain; mirror; the same two with the yaw.
 HEADINGS = ("corr", "sign", "lag s", "gain", "mirror", "yaw corr", "sign")
 
+TOLD = 8  # problems of a recording that are told one by one
+
 Footage = Annotated[
     list[Path] | None,
     typer.Option(
@@ -77,7 +79,7 @@ def evaluate_footage(
     from outlap.cli.progress import bars
     from outlap.errors import OutlapError
     from outlap.files import write_atomic
-    from outlap.footage.assess import assess
+    from outlap.footage.assess import assess, read_tubs
     from outlap.footage.mount import read_camera
     from outlap.footage.strip import draw_strip
     from outlap.policy.file import load_policy
@@ -85,23 +87,24 @@ def evaluate_footage(
 
     if camera is not None and known != type(known)():
         raise OutlapError("--camera says all of the camera: leave out --focal, --pitch and --camera-height.")
-    if strip is not None and len(footage) > 1 and strip.suffix.lower() != ".png":
+    if strip is not None and strip.suffix.lower() != ".png":
         raise OutlapError(f"--strip {strip}: give a name that ends in .png.")
     for file in (json, strip):
         if file is not None:
             check_file(file)
     described = None if camera is None else read_camera(camera)
     loaded = load_policy(Path(policy))
+    recorded = [(folder, read_tubs(folder)) for folder in footage]  # a mistake is told before work begins
     reports: list[Report] = []
     with bars(Console()) as display:
         bar = display.add_task("frames", total=None, note="")
-        for number, folder in enumerate(footage):
+        for number, (folder, tubs) in enumerate(recorded):
             display.update(bar, note=folder.name, completed=0, total=None)
 
             def update(done: int, total: int) -> None:
                 display.update(bar, completed=done, total=total)
 
-            found, shown = assess(loaded, folder, described, known, part, update)
+            found, shown = assess(loaded, folder, tubs, described, known, part, update)
             reports.append(found)
             if strip is not None:
                 place = strip if len(footage) == 1 else strip.with_stem(f"{strip.stem}_{number + 1}")
@@ -127,8 +130,11 @@ def _print(found: Report) -> None:
         f"{found.footage}: focal length {lens.fx / lens.width:.3f} widths a radian, pitch {found.camera.pitch:.3f} rad "
         f"({found.camera_from}); the lens sees {found.coverage:.0%} of the policy's view"
     )
-    for problem in found.problems:
+    for problem in found.problems[:TOLD]:
         print(f"warning: {problem}", file=sys.stderr)
+    if len(found.problems) > TOLD:
+        more = len(found.problems) - TOLD
+        print(f"warning: {found.footage}: {more} more records were left out, see --json.", file=sys.stderr)
 
 
 def _cells(row: Row) -> list[str]:

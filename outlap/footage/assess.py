@@ -48,9 +48,19 @@ class Shown:
     series: Series
 
 
+def read_tubs(folder: Path) -> list[Tub]:
+    """The tubs at or under ``folder``.
+
+    Raises:
+        OutlapError: there is none, or one cannot be read.
+    """
+    return [read_tub(path) for path in find_tubs(folder)]
+
+
 def assess(
     policy: Policy,
     folder: Path,
+    tubs: list[Tub] | None = None,
     camera: Camera | None = None,
     known: Known | None = None,
     part: float = 1.0,
@@ -61,6 +71,7 @@ def assess(
     Args:
         policy: the policy.
         folder: a tub, or a folder with tubs by one car.
+        tubs: what was read there, if it was read before.
         camera: when given, nothing is estimated.
         known: what is given of the camera otherwise.
         part: of each recording that is shown, in evenly spread blocks.
@@ -70,7 +81,7 @@ def assess(
         OutlapError: there is no tub, one cannot be read, or the camera does not fit its pictures.
     """
     view = policy.contract.observation.view
-    tubs = [read_tub(path) for path in find_tubs(folder)]
+    tubs = read_tubs(folder) if tubs is None else tubs
     if camera is None:
         found = mounted(tubs, view, known)
         camera, says = found.camera, found.says
@@ -123,5 +134,6 @@ def _row(name: str, shown: list[Shown]) -> Row:
 
 def _name(tub: Tub, folder: Path) -> str:
     """The tub's name as the user would say it: Donkeycar calls each folder of a tub ``data``."""
-    name = tub.folder.resolve().name if tub.folder == folder else str(tub.folder.relative_to(folder))
-    return name.removesuffix("/data")
+    place = tub.folder.resolve()
+    inside = [part for part in place.relative_to(folder.resolve()).parts if part != "data"]
+    return "/".join(inside) or (place.parent if place.name == "data" else place).name

@@ -13,7 +13,7 @@ from outlap.footage.tub import Tub
 
 Floats = NDArray[np.float64]
 
-APART = 0.15  # s between the two pictures of a pair: far enough to see slow cars move
+APART = (0.04, 0.09, 0.14)  # s, at least, between the two pictures of a pair: slow cars need longer, fast ones less
 PAIRS = 300
 WIDTH = 160  # pixels across, to which larger pictures are reduced
 CORNERS, QUALITY, SPACING, WINDOW = 60, 0.02, 4, (9, 9)  # of the corners that are followed
@@ -29,31 +29,41 @@ def estimate_horizon(tubs: list[Tub], seed: int = 0) -> float | None:
     """The horizon's row in the middle of the picture ÷ picture height; None when the pictures do not tell."""
     rng = np.random.default_rng(seed)
     sizes = np.cumsum([0, *map(len, tubs)])
-    motions = []
-    for place in rng.permutation(sizes[-1])[:PAIRS]:
-        number = int(np.searchsorted(sizes, place, side="right")) - 1
-        tub, row = tubs[number], int(place - sizes[number])
-        later = int(np.searchsorted(tub.stamp, tub.stamp[row] + APART))
-        if later < len(tub) and tub.segment[later] == tub.segment[row]:
-            motions.append(_rising(tub.picture(row), tub.picture(later)))
-    return level(np.concatenate(motions)) if motions else None
+    places = rng.permutation(sizes[-1])[:PAIRS]
+    numbers = np.searchsorted(sizes, places, side="right") - 1
+    found = []
+    for apart in APART:
+        motions = []
+        for number, row in zip(numbers, places - sizes[numbers], strict=True):
+            tub = tubs[number]
+            later = int(np.searchsorted(tub.stamp, tub.stamp[row] + apart))
+            if later < len(tub) and tub.segment[later] == tub.segment[row]:
+                motions.append(_rising(tub.picture(int(row)), tub.picture(later)))
+        if motions:
+            found.append(level(np.concatenate(motions)))
+    told = [horizon for wrong, horizon in found if wrong < WRONG]
+    return float(np.median(told)) if told else None
 
 
-def level(motions: Floats) -> float | None:
-    """The height that parts what rises from what sinks.
+def level(motions: Floats) -> tuple[float, float]:
+    """The height that best parts what rises from what sinks.
 
     Args:
         motions: (n, 2) row ÷ picture height, and pixels sunk.
+
+    Returns:
+        Part of the motion that goes the wrong way (1 when there is too little to tell), and the height.
     """
     row, sunk = motions[np.abs(motions[:, 1]) > LEAST].T
     if len(row) < ENOUGH:
-        return None
+        return 1.0, 0.0
     weight = np.minimum(np.abs(sunk), MOST)
     candidates = np.linspace(*BETWEEN, 151)
     wrong = np.array([weight[(sunk > 0) != (row > candidate)].sum() for candidate in candidates]) / weight.sum()
     # The least is flat where few corners are: its middle.
     least = candidates[wrong <= wrong.min() + 0.002]
-    return float(least.mean()) if wrong.min() < WRONG and BETWEEN[0] < least[0] and least[-1] < BETWEEN[1] else None
+    inside = BETWEEN[0] < least[0] and least[-1] < BETWEEN[1]
+    return (float(wrong.min()) if inside else 1.0), float(least.mean())
 
 
 def _rising(one: NDArray[np.uint8] | str, two: NDArray[np.uint8] | str) -> Floats:

@@ -15,6 +15,7 @@ SMOOTHING = 0.5  # s over which the human's steering is averaged
 LAGS = np.round(np.arange(-0.20, 0.401, 0.05), 3)  # s by which the human may follow the policy
 TURN = 0.5  # of the reference's own 90th percentile: above it the human clearly turns
 FULL = 90  # percentile
+ROUNDING = 1e-6  # s; stamps are whole milliseconds
 
 
 class Agreement(Model):
@@ -76,7 +77,7 @@ def agreement(series: Series, reference: Floats) -> Agreement:
         correlation=value,
         sign_agreement=same,
         turns=int(turns.sum()),
-        lag_s=lag,
+        lag_s=lag + 0.0,  # no -0.0
         gain=max(float(p @ r) / power, 0.0) if power > 0 else 0.0,
     )
 
@@ -106,11 +107,12 @@ def smoothed(stamp: Floats, segment: NDArray[np.int64], values: Floats, width: f
 def shifted(stamp: Floats, segment: NDArray[np.int64], values: Floats, lag: float) -> Floats:
     """The ``values`` (n,) at ``lag`` s later, between frames by linear interpolation; NaN outside the stretch."""
     wanted = stamp + lag
-    after = np.clip(np.searchsorted(stamp, wanted), 0, len(stamp) - 1)
-    before = np.where(stamp[after] <= wanted + 1e-9, after, np.maximum(after - 1, 0))
-    part = (wanted - stamp[before]) / np.maximum(stamp[after] - stamp[before], 1e-9)
-    inside = (segment[before] == segment) & (segment[after] == segment) & (part >= -1e-9) & (part <= 1 + 1e-9)
-    return np.where(inside, values[before] + np.clip(part, 0, 1) * (values[after] - values[before]), np.nan)
+    after = np.clip(np.searchsorted(stamp, wanted - ROUNDING), 0, len(stamp) - 1)
+    exact = np.abs(stamp[after] - wanted) <= ROUNDING
+    before = np.where(exact, after, np.maximum(after - 1, 0))
+    part = np.where(exact, 0, (wanted - stamp[before]) / np.maximum(stamp[after] - stamp[before], ROUNDING))
+    inside = (segment[before] == segment) & (segment[after] == segment) & (part >= 0) & (part <= 1)
+    return np.where(inside, values[before] + part * (values[after] - values[before]), np.nan)
 
 
 def _bounds(stamp: Floats, segment: NDArray[np.int64], offset: float) -> NDArray[np.int64]:

@@ -30,7 +30,6 @@ DRIVEN = "user"  # user/mode of a record in which a person steered; in the other
 IMAGE_BYTES = 8 * 1024 * 1024
 CATALOG_BYTES = 256 * 1024 * 1024  # a record takes some 200 bytes, a catalog holds 1,000 of them
 LARGEST = 1e15  # of a number in a record; in ms that is the year 33658
-TOLD = 5  # problems that are told one by one
 
 
 @dataclass(frozen=True)
@@ -96,12 +95,6 @@ class Tub:
         if fraction >= 1:
             return self
         return self.keep((self.stamp / block) % (1 / fraction) < 1)
-
-    def told(self) -> list[str]:
-        """The problems in at most a few sentences."""
-        rest = len(self.problems) - TOLD
-        more = [f"{self.folder}: {rest} more records were left out for such reasons."] if rest > 0 else []
-        return [*self.problems[:TOLD], *more]
 
 
 def find_tubs(folder: Path) -> list[Path]:
