@@ -108,7 +108,7 @@ def evaluate_footage(
             reports.append(found)
             if strip is not None:
                 place = strip if len(footage) == 1 else strip.with_stem(f"{strip.stem}_{number + 1}")
-                draw_strip(place, shown, found)
+                draw_strip(place, shown, found, loaded.contract.observation.view)
     for found in reports:
         _print(found)
     if json is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from outlap.camera.warp import Warp
 from outlap.errors import OutlapError
 from outlap.files import Model
-from outlap.footage.drive import Footage, steer, watch
+from outlap.footage.drive import steer, watch
 from outlap.footage.mount import Known, mounted, picture_size
 from outlap.footage.score import Agreement, Series, agreement, join, mirror_consistency
 from outlap.footage.tub import Tub, find_tubs, read_tub
@@ -42,9 +42,9 @@ class Report(Model):
 
 @dataclass(frozen=True)
 class Shown:
-    """A recording with what the policy steered, for pictures."""
+    """A recording, of what could be used, with what the policy steered in it."""
 
-    footage: Footage
+    tub: Tub
     series: Series
 
 
@@ -101,11 +101,11 @@ def assess(
         footage = watch(tub, warp)
         plain, mirrored = steer(policy, footage)
         tub = footage.tub
-        shown.append(Shown(footage, Series(tub.stamp, tub.segment, plain, mirrored, tub.steering, footage.yaw_rate)))
+        shown.append(Shown(tub, Series(tub.stamp, tub.segment, plain, mirrored, tub.steering, footage.yaw_rate)))
         done += len(tub)
         if report is not None:
             report(done, total)
-    rows = [_row(_name(one.footage.tub, folder), [one]) for one in shown]
+    rows = [_row(_name(one.tub, folder), [one]) for one in shown]
     return (
         Report(
             footage=str(folder),
@@ -114,7 +114,7 @@ def assess(
             coverage=warp.coverage,
             total=rows[0].model_copy(update={"name": folder.name}) if len(rows) == 1 else _row(folder.name, shown),
             tubs=rows,
-            problems=[problem for one in shown for problem in one.footage.tub.problems],
+            problems=[problem for one in shown for problem in one.tub.problems],
         ),
         shown,
     )
@@ -125,7 +125,7 @@ def _row(name: str, shown: list[Shown]) -> Row:
     return Row(
         name=name,
         frames=len(series.stamp),
-        left_out=sum(len(one.footage.tub.problems) for one in shown),
+        left_out=sum(len(one.tub.problems) for one in shown),
         human=agreement(series, series.human),
         yaw=agreement(series, series.yaw_rate),
         mirror_consistency=mirror_consistency(series),

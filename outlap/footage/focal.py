@@ -19,7 +19,7 @@ THUMBNAIL = (24, 18)  # pixels, by which places are told from one another
 SAME = 0.85  # correlation of two thumbnails of one place
 EVERY = 8  # frames from one that is looked for again to the next
 LAP = (5.0, 90.0)  # s, the shortest and the longest after which it is
-RANGE = (0.32, 1.0)  # focal length ÷ width that a lens can have; below, a half turn would pass for a whole one
+RANGE = (0.32, 1.2)  # focal length ÷ width that a lens can have; below, a half turn would pass for a whole one
 TURNS = 3  # laps after which a place is still told
 WIDTH = 0.03  # part of the focal length, within which two laps agree
 # Part of the shift that is turning: on the outside of a bend the room is nearer, and passing it adds. Measured on two

@@ -3,10 +3,14 @@
 Lens and pitch matter, the height hardly: unless it is given, a recording's camera is taken to be as high as the
 canonical one. The warp into the canonical view is then a pure rotation, which needs no knowledge of the floor and loses
 nothing; the road only looks wider or narrower than it is.
+
+An estimated lens that sees little of the canonical view is taken to be wider than it is: a policy steers better by a
+view that is stretched than by one that is mostly empty.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +18,21 @@ import numpy as np
 import yaml
 
 from outlap.camera.view import View
+from outlap.camera.warp import Warp
 from outlap.errors import OutlapError
 from outlap.files import YAML_LOADER, read_bytes, validate
 from outlap.footage.focal import estimate_focal
 from outlap.footage.horizon import estimate_horizon
 from outlap.footage.tub import Tub
-from outlap.vehicle.car import Camera, Lens
+from outlap.vehicle.car import Camera
 
 # Of the usual wide-angle cameras of such cars; a shorter focal length than the true one costs less than a longer one.
 USUAL_FOCAL = 0.45  # pixels a radian ÷ picture width
 USUAL_PITCH = 0.25  # rad
+
+COVERED = 0.9  # part of the view that an estimated lens should see
+STRETCH = 0.7  # of the focal length, at least, that is kept to that end
+STEPS = 13
 
 
 @dataclass(frozen=True)
@@ -76,20 +85,37 @@ def mounted(tubs: list[Tub], view: View, known: Known | None = None) -> Mounted:
         horizon = estimate_horizon(tubs)
         says.append("pitch " + ("from its motion" if horizon is not None else "not to be told: the usual one"))
         pitch = USUAL_PITCH if horizon is None else (0.5 - horizon) * height / (focal * width)
-    camera = validate(
-        {
-            "x": 0.0,
-            "height": known.height or view.camera_height,
-            "pitch": float(np.clip(pitch, -0.5, 1.2)) if known.pitch is None else pitch,
-            "rate": 20.0,
-            "lens": Lens(
-                model="fisheye", width=width, height=height, fx=focal * width, fy=focal * width,
-                cx=(width - 1) / 2, cy=(height - 1) / 2,
-            ),
+    size = (width, height)
+    if known.focal is not None or known.pitch is not None:
+        return Mounted(_camera(focal, pitch, known, view, size), "; ".join(says) or "given")
+    camera = widened(focal, pitch, known, view, size)
+    if camera.lens.fx < 0.99 * focal * width:
+        says.append(f"{focal:.3f} stretched, to fill the view")
+    return Mounted(camera, "; ".join(says))
+
+
+def widened(focal: float, pitch: float, known: Known, view: View, size: tuple[int, int]) -> Camera:
+    """A camera of ``focal`` and ``pitch``, or a wider one with the same horizon if it fills too little of the view."""
+    cameras = (_camera(focal * part, pitch / part, known, view, size) for part in np.linspace(1, STRETCH, STEPS))
+    camera = next(cameras)
+    while Warp(camera, view).coverage < COVERED and (wider := next(cameras, None)) is not None:
+        camera = wider
+    return camera
+
+
+def _camera(focal: float, pitch: float, known: Known, view: View, size: tuple[int, int]) -> Camera:
+    width, height = size
+    content = {
+        "x": 0.0,
+        "height": known.height or view.camera_height,
+        "pitch": pitch if known.pitch is not None else float(np.clip(pitch, -0.5, 1.2)),
+        "rate": 20.0,
+        "lens": {
+            "model": "fisheye", "width": width, "height": height, "fx": focal * width, "fy": focal * width,
+            "cx": (width - 1) / 2, "cy": (height - 1) / 2,
         },
-        Camera, "the camera given by --focal, --pitch and --camera-height", "camera",
-    )  # fmt: skip
-    return Mounted(camera, "; ".join(says) or "given")
+    }  # fmt: skip
+    return validate(content, Camera, "the camera given by --focal, --pitch and --camera-height", "camera")
 
 
 def picture_size(tubs: list[Tub]) -> tuple[int, int]:
@@ -98,14 +124,15 @@ def picture_size(tubs: list[Tub]) -> tuple[int, int]:
     Raises:
         OutlapError: not one can be decoded.
     """
-    sizes: dict[tuple[int, int], int] = {}
-    for tub in tubs:
-        for row in np.unique(np.linspace(0, len(tub) - 1, 15).astype(int)):
-            picture = tub.picture(int(row))
-            if not isinstance(picture, str):
-                size = (picture.shape[1], picture.shape[0])
-                sizes[size] = sizes.get(size, 0) + 1
-    if not sizes:
-        first = tubs[0].picture(0)
-        raise OutlapError(f"{tubs[0].folder}: no picture can be read; {first}.")
-    return max(sizes, key=lambda size: sizes[size])
+    some = [(tub, int(row)) for tub in tubs for row in np.unique(np.linspace(0, len(tub) - 1, 15).astype(int))]
+    every = ((tub, row) for tub in tubs for row in range(len(tub)))
+    sizes = Counter(filter(None, (_size(tub, row) for tub, row in some)))
+    found = sizes.most_common(1)[0][0] if sizes else next(filter(None, (_size(*place) for place in every)), None)
+    if found is None:
+        raise OutlapError(f"{tubs[0].folder}: no picture can be read; {tubs[0].picture(0)}.")
+    return found
+
+
+def _size(tub: Tub, row: int) -> tuple[int, int] | None:
+    picture = tub.picture(row)
+    return None if isinstance(picture, str) else (picture.shape[1], picture.shape[0])

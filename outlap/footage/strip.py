@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from outlap.camera.view import View
+from outlap.camera.warp import Warp
 from outlap.errors import OutlapError
 from outlap.files import write_atomic
 from outlap.footage.assess import Report, Shown
@@ -24,7 +26,7 @@ HUMAN, POLICY, INK = (255, 200, 0), (0, 220, 255), (235, 235, 235)  # RGB
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def draw_strip(path: Path, shown: list[Shown], report: Report) -> int:
+def draw_strip(path: Path, shown: list[Shown], report: Report, view: View) -> int:
     """Write the strip as PNG; yellow is the human's smoothed steering, blue the policy's, scaled alike.
 
     Returns:
@@ -39,14 +41,14 @@ def draw_strip(path: Path, shown: list[Shown], report: Report) -> int:
         for one, h in zip(shown, human, strict=True)
     ]
     scale = _scale(human), _scale([one.series.policy for one in shown])
-    cells = []
+    warp, cells = Warp(report.camera, view), []
     for number, row in _worst([one.series for one in shown], human, scale):
         one = shown[number]
-        picture = one.footage.tub.picture(row)
+        picture = one.tub.picture(row)
         if not isinstance(picture, str):
             wanted = (float(human[number][row] / scale[0]), float(one.series.policy[row] / scale[1]))
-            name = f"{report.tubs[number].name}/{one.footage.tub.images[row].name.split('_')[0]}"
-            cells.append(_cell(picture, one.footage.views[row], wanted, name))
+            name = f"{report.tubs[number].name}/{one.tub.images[row].name.split('_')[0]}"
+            cells.append(_cell(picture, warp(picture), wanted, name))
     if not cells:
         raise OutlapError(f"{report.footage}: there is no frame to draw a strip of.")
     blank = np.zeros_like(cells[0])

@@ -111,7 +111,7 @@ def test_broken_pictures_are_left_out_and_named(policy: Policy, recording: Path,
         assert place in problem
         assert why in problem
         assert problem.endswith("; the record is left out.")
-    tub = shown[0].footage.tub
+    tub = shown[0].tub
     assert tub.segment[-1] == 6  # six gaps: the erased records, and five broken ones
 
 

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from outlap.camera.view import View
+from outlap.camera.warp import Warp
 from outlap.errors import OutlapError
 from outlap.files import share_directory
-from outlap.footage.mount import USUAL_FOCAL, USUAL_PITCH, Known, mounted, read_camera
+from outlap.footage.mount import COVERED, STRETCH, USUAL_FOCAL, USUAL_PITCH, Known, mounted, read_camera, widened
 from outlap.footage.tub import Tub, read_tub
 from outlap.vehicle.car import Car
 
@@ -57,3 +58,12 @@ def test_pictures_that_tell_nothing_get_the_usual_camera(fog: Tub) -> None:
     found = mounted([fog], View())
     assert (found.camera.lens.fx / 64, found.camera.pitch) == (USUAL_FOCAL, USUAL_PITCH)
     assert found.says == "focal length not to be told from laps: the usual one; pitch not to be told: the usual one"
+
+
+def test_a_lens_that_sees_too_little_is_taken_for_a_wider_one() -> None:
+    camera = widened(0.62, 0.2, Known(), View(), (160, 120))
+    assert 0.5 < camera.lens.fx / 160 < 0.6
+    assert Warp(camera, View()).coverage >= COVERED
+    assert camera.pitch * camera.lens.fx == pytest.approx(0.2 * 0.62 * 160)  # the horizon stays on its row
+    assert widened(0.45, 0.3, Known(), View(), (160, 120)).lens.fx == 0.45 * 160
+    assert widened(1.2, 0.2, Known(), View(), (160, 120)).lens.fx == pytest.approx(STRETCH * 1.2 * 160)
