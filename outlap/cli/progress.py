@@ -76,16 +76,17 @@ class TrainingDisplay:
         self._said: set[tuple[str, int]] = set()
 
     def __enter__(self) -> TrainingDisplay:
-        self._bars.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bars.stop()
+        if self._tasks:
+            self._bars.stop()
 
     def report(self, progress: TrainingProgress) -> None:
         """Show ``progress``."""
         if not self._tasks:
             self._console.print(self._title)
+            self._bars.start()
         self._status.add(time.monotonic(), progress)
         if progress.stage not in self._tasks:
             self._tasks[progress.stage] = self._bars.add_task(progress.stage, total=progress.total, note="")
