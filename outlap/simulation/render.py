@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -26,6 +27,8 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as cv2
 NOISE_TABLE = 1 << 16
 SHARED = 4  # pictures, from which on threads share them
 SHARES = 4  # of the work that each thread takes, so that one which is held up does not make the others wait
+
+_tiles = cache(tiles)  # drawing them takes as long as a few thousand pictures
 
 
 class Renderer:
@@ -53,7 +56,7 @@ class Renderer:
         self._table, self._blocks = (np.stack(parts) for parts in zip(*tables, strict=True))
         # Both distances of a texel side by side, so that one load brings them.
         self._lines = np.stack([maps.edge, maps.centre], axis=1).view(np.int64).ravel()
-        self._tiles = tiles(0)
+        self._tiles = _tiles(0)
         self.rng = np.random.default_rng(seed)
         self._noise = self.rng.normal(size=NOISE_TABLE + self._table.shape[1] * PIECE).astype(np.float32)
 
