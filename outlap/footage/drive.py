@@ -14,6 +14,8 @@ from outlap.footage.yaw import YawMeter
 from outlap.policy.observation import frames_to_tensor
 from outlap.policy.runtime import Policy
 
+FASTEST = 8.0  # rad/s; what would be faster is two pictures that do not match
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -58,7 +60,8 @@ def watch(tub: Tub, warp: Warp) -> Footage:
         views[row] = warp(picture)
         turned = meter(picture)
         if before >= 0 and tub.segment[before] == tub.segment[row] and before == row - 1:
-            yaw_rate[row] = turned / (tub.stamp[row] - tub.stamp[before])
+            rate = turned / (tub.stamp[row] - tub.stamp[before])
+            yaw_rate[row] = rate if abs(rate) < FASTEST else np.nan
         before = row
     if not good.any():
         raise OutlapError(f"{tub.folder}: not one of the tub's {len(tub)} pictures is usable. First: {problems[0]}")
