@@ -27,7 +27,7 @@ from outlap.track.track import Track
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
 
-BATCH = 96  # cars that drive at once: enough to share the work of a step, few enough for the cache
+BATCH = 256  # cars that drive at once, at most: with 96 a lap takes a fifth longer, with 384 as long as with 192
 FULL = 0.85  # part of a batch's cars still driving, below which the others are dropped from it
 SLOWEST = 0.5  # m/s, mean speed below which a lap counts as not completed
 LEAST_TIME = 60.0  # s, that even the shortest lap is given
@@ -74,10 +74,11 @@ def planned(tracks: Sequence[Track], trials: int, seeds: Sequence[int]) -> list[
 
 
 def batches(tracks: Sequence[Track], laps: Sequence[Lap], most: int = BATCH) -> list[list[Lap]]:
-    """The laps in batches of about equally long ones, the longest first."""
+    """The laps dealt out to batches that take about as long as each other."""
     length = TrackSet(tracks).length
     order = sorted(laps, key=lambda lap: (-length[lap.track], lap))
-    return [order[first : first + most] for first in range(0, len(order), most)]
+    count = -(-len(order) // most)
+    return [order[k::count] for k in range(count)]
 
 
 def drive(

@@ -22,6 +22,7 @@ from outlap.simulation.randomization import Randomization
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
+WORTH = 24  # laps; a process of its own for fewer takes longer to start than to drive them
 TOLD = 0.2  # s, between two looks at how many laps are done
 
 
@@ -64,10 +65,7 @@ def drive_all(
         OutlapError: a policy file is refused, or a process died.
     """
     total = sum(len(task.laps) for task in tasks)
-    asked, jobs = (
-        jobs,
-        min(jobs, -(-total // (BATCH // 4))),
-    )  # a process for a few laps would take longer to start than to drive
+    asked, jobs = jobs, min(jobs, -(-total // WORTH))
     rounds = -(-total // (BATCH * jobs))
     size = max(-(-total // (rounds * jobs)), 1)
     parts = [(k, laps) for k, task in enumerate(tasks) for laps in batches(tracks, task.laps, size)]
