@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+CARS = 8  # arrays of a single car lie in memory in a way of their own, for which functions are compiled apart
 LONGEST = 180.0  # s to wait for the process: many times what it takes; without it the run compiles for itself
 
 
@@ -57,7 +58,7 @@ def compiled() -> bool:
 
 
 def main() -> None:
-    """Draw one picture as training does, unless the process that asked for it ends before."""
+    """Draw pictures as training does, unless the process that asked for it ends before."""
 
     def watch() -> None:
         sys.stdin.buffer.read()
@@ -72,7 +73,7 @@ def main() -> None:
     from outlap.track.geometry import TrackSet
     from outlap.vehicle.car import load_car
 
-    fleet = Fleet(TrackSet([load_track(track_names()[0])]), load_car(), 1)
+    fleet = Fleet(TrackSet([load_track(track_names()[0])]), load_car(), CARS)
     Eyes(fleet, View(), 0, load_randomization("full")).look()
 
 
