@@ -43,6 +43,7 @@ class Parameters(Model):
     track: str
     car: str
     policy: str
+    simulator: str
     laps: Annotated[int, Field(ge=0)]  # 0: a race without end, for watching
     time_limit: Annotated[float, Field(ge=0)]  # s
     output_dir: str
@@ -70,7 +71,9 @@ class RefereeNode(Node):
         self.interruptible = False
         self._settings = parameters = read_parameters(self, Parameters)
         track, car = load_track(parameters.track), load_car(parameters.car)
-        self._race = Race(track, car, Path(parameters.policy), parameters.laps, parameters.time_limit)
+        self._race = Race(
+            track, car, Path(parameters.policy), parameters.laps, parameters.time_limit, parameters.simulator
+        )
         self._steady = steady_clock()
         self._phase, self._since = Phase.WAITING, seconds(self._steady)  # and the steady time it began, s
         self._pose: Pose | None = None

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import time
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -25,12 +23,11 @@ from outlap.timing import Pacer, Rate
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
+from .company import NEWCOMER, check_company, refuse_company
 from .messages import LATEST, STREAM, to_camera_info, to_image, to_quaternion, to_time, to_yaw
 from .program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
 
 FRAME = "camera_optical_frame"
-DISCOVERY = 1.0  # s, after which another simulator on this machine has been seen
-NEWCOMER = 3.0  # s of simulated time, during which it is this simulator that leaves when there are two
 SLOW = 0.95  # of real time, below which it is reported
 
 
@@ -66,7 +63,7 @@ class SimulatorNode(Node):
         self._period = ticks * TICK  # s
         self._world = World(load_track(parameters.track), car, parameters.seed, parameters.look)
         self._warm_up()
-        self._refuse_company()
+        refuse_company(self)
         self._clocks = self.create_publisher(ClockMessage, "/clock", STREAM)
         self._steering, self._wheel_speed = 0.0, 0.0  # rad, rad/s
         self._images = self.create_publisher(Image, "/sim/camera/image_raw", STREAM)
@@ -97,21 +94,6 @@ class SimulatorNode(Node):
         self._world.step(self._period, 0.0, 0.0)
         self._world.image()
         self._world.place(*pose)
-
-    def _refuse_company(self) -> None:
-        """Two simulators on one domain would send every node two clocks and two worlds."""
-        end = time.monotonic() + DISCOVERY
-        while time.monotonic() < end:
-            time.sleep(0.05)
-            self._check_company(self.count_publishers("/clock"))
-
-    def _check_company(self, others: int) -> None:
-        if others:
-            domain = os.environ.get("ROS_DOMAIN_ID", "0")
-            raise OutlapError(
-                f"another simulator is already running on ROS_DOMAIN_ID {domain}: stop it, "
-                f"or choose another domain with ROS_DOMAIN_ID=…"
-            )
 
     def _step(self) -> None:
         world = self._world
@@ -146,7 +128,7 @@ class SimulatorNode(Node):
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
         # On a busy machine discovery can take longer than the wait before the start; then the newcomer still leaves.
         if self._world.time < NEWCOMER:
-            self._check_company(self.count_publishers("/clock") - 1)
+            check_company(self, own=1)
         factor = self._rate.hertz(seconds(self._steady)) * self._period
         slow = 0 < factor < SLOW
         message = f"slower than real time: {factor:.2f}" if slow else "running"

@@ -20,7 +20,7 @@ def launch(
 
     Hands over to ROS's own launch where it is installed; otherwise runs the same file itself. Ctrl-C stops all.
 
-    Example: [bold]outlap launch sim track:=oval policy:=policy.onnx laps:=3[/]
+    Example: [bold]outlap launch sim world:=oval policy:=policy.onnx laps:=3[/]
     """
     from outlap.errors import OutlapError
     from outlap.launching.handover import hand_over

@@ -134,7 +134,10 @@ class _Planner:
         package, program = self._need(element, "pkg"), self._need(element, "exec")
         command = find_program(package, program, self.environment)
         if command is None:
-            raise OutlapError(f"{element.where}: no program {program!r} of the package {package!r} is installed.")
+            raise OutlapError(
+                f"{element.where}: no program {program!r} of the package {package!r} is installed; with ROS from apt, "
+                f"ros-jazzy-{package.replace('_', '-')} brings it, and ROS's setup.bash must be sourced."
+            )
         name = self._text(element, "name")
         namespace = (self._text(element, "namespace") or "").strip("/")
         ros: list[str] = []

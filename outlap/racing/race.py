@@ -28,13 +28,18 @@ Picture = NDArray[np.uint8]
 class Race:
     """Takes what is seen of a race; times are simulated (``time``) or of the caller's steady clock (``now``), in s."""
 
-    def __init__(self, track: Track, car: Car, policy: Path, laps: int, time_limit: float = 0.0) -> None:
-        """See :class:`Referee` for ``laps`` and ``time_limit``; of a race without end no line and no film is kept."""
+    def __init__(
+        self, track: Track, car: Car, policy: Path, laps: int, time_limit: float = 0.0, simulator: str = "builtin"
+    ) -> None:
+        """See :class:`Referee` for ``laps`` and ``time_limit``; of a race without end no line and no film is kept.
+
+        The names of ``policy`` and ``simulator`` are only for the result.
+        """
         self.policy_digest = ""
         self.line: list[Place] = []
         self.film = Film(car.steering.max_angle, car.drive.max_speed, car.camera.rate)
         self.track = track
-        self._car, self._policy, self._wanted = car, policy, laps
+        self._car, self._policy, self._wanted, self._simulator = car, policy, laps, simulator
         self._referee = Referee(track, car, laps, time_limit)
         self._latency = Latency()
         self._stops: list[Stop] = []
@@ -120,6 +125,7 @@ class Race:
             policy=str(self._policy),
             policy_digest=self.policy_digest,
             car=self._car.name,
+            simulator=self._simulator,
             laps=referee.laps,
             clean_laps=sum(lap.clean for lap in referee.laps),
             laps_wanted=self._wanted,

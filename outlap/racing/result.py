@@ -23,6 +23,7 @@ class Result(Model):
     policy: str
     policy_digest: str  # SHA-256 of the policy file, empty when the policy node did not tell
     car: str
+    simulator: str  # builtin or gazebo
     laps: list[Lap]
     clean_laps: int  # of laps
     laps_wanted: int  # clean ones in a row

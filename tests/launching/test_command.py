@@ -31,7 +31,7 @@ def test_its_exit_code_is_the_commands(write: Write, python: Callable[[str], str
 def test_arguments_are_listed() -> None:
     result = outlap("sim", "--show-args")
     assert result.returncode == 0, result.stderr
-    assert "track  (must be given)" in result.stdout
+    assert "world  (must be given)" in result.stdout
     assert "laps  (default: '3')" in result.stdout
 
 

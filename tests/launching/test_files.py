@@ -12,8 +12,10 @@ from outlap.errors import OutlapError
 from outlap.files import share_directory
 from outlap.launching.document import Element, read_document
 from outlap.launching.plan import declared_arguments, plan_processes
-from outlap.launching.programs import find_launch_file
+from outlap.launching.programs import find_launch_file, find_program
 
+# What our files start of other packages, which PyPI does not have: (package, program).
+OTHERS = (("ros_gz_bridge", "parameter_bridge"),)
 FILES = sorted((share_directory() / "launch").glob("*.launch.xml"))
 
 
@@ -23,16 +25,27 @@ def elements(parent: Element) -> Iterator[Element]:
         yield from elements(child)
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> dict[str, str]:
+    """An environment in which the programs of other packages that our files name are found: empty scripts."""
+    for package, program in OTHERS:
+        path = tmp_path / "prefix" / "lib" / package / program
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    return {**os.environ, "AMENT_PREFIX_PATH": str(tmp_path / "prefix"), "ROS_DOMAIN_ID": "7"}
+
+
 def test_there_are_some() -> None:
     assert {"drive.launch.xml", "sim.launch.xml"} <= {path.name for path in FILES}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_file_can_be_carried_out_and_explains_its_arguments(path: Path) -> None:
+def test_a_file_can_be_carried_out_and_explains_its_arguments(path: Path, elsewhere: dict[str, str]) -> None:
     declared = declared_arguments(path)
     assert all(argument.description for argument in declared)
     needed = {argument.name: "x" for argument in declared if argument.default is None}
-    assert plan_processes(path, needed, os.environ)
+    assert plan_processes(path, needed, elsewhere)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -48,11 +61,38 @@ def test_a_file_reads_the_same_to_ros(path: Path) -> None:
 
 def test_simulation_runs_the_drive_group_and_a_referee() -> None:
     path = find_launch_file("sim")
-    processes = plan_processes(path, {"track": "t", "policy": "p"}, os.environ)
+    processes = plan_processes(path, {"world": "t", "policy": "p"}, os.environ)
     assert [process.name for process in processes] == ["simulator", "camera", "policy", "motor", "referee"]
     assert all(process.required for process in processes)
-    without = plan_processes(path, {"track": "t", "policy": "p", "referee": "false"}, os.environ)
+    without = plan_processes(path, {"world": "t", "policy": "p", "referee": "false"}, os.environ)
     assert [process.name for process in without] == ["simulator", "camera", "policy", "motor"]
+
+
+def test_gazebo_takes_the_simulators_place_on_a_network_of_its_own(elsewhere: dict[str, str]) -> None:
+    arguments = {"simulator": "gazebo", "world": "w.sdf", "track": "t", "policy": "p", "headless": "true"}
+    processes = {process.name: process for process in plan_processes(find_launch_file("sim"), arguments, elsewhere)}
+    assert list(processes) == ["gazebo", "gazebo_bridge", "gazebo_port", "camera", "policy", "motor", "referee"]
+    assert all(process.required for process in processes.values())
+    partitions = [process.environment.get("GZ_PARTITION") for process in processes.values()]
+    assert partitions == ["outlap-7"] * 3 + [os.environ.get("GZ_PARTITION")] * 4
+    assert 'gazebo:world:="w.sdf"' in processes["gazebo"].command
+    assert "gazebo:headless:=true" in processes["gazebo"].command
+    assert 'referee:track:="t"' in processes["referee"].command
+    assert 'referee:simulator:="gazebo"' in processes["referee"].command
+
+
+@pytest.mark.skipif(find_program("ros_gz_bridge", "parameter_bridge", os.environ) is not None, reason="it is installed")
+def test_a_missing_bridge_is_named_with_what_brings_it() -> None:
+    arguments = {"simulator": "gazebo", "world": "w", "policy": "p"}
+    with pytest.raises(
+        OutlapError, match=r"'parameter_bridge' of the package 'ros_gz_bridge'.* ros-jazzy-ros-gz-bridge"
+    ):
+        plan_processes(find_launch_file("sim"), arguments, os.environ)
+
+
+def test_an_unknown_simulator_is_told() -> None:
+    with pytest.raises(OutlapError, match=r"simulator_webots.launch.xml does not exist"):
+        plan_processes(find_launch_file("sim"), {"simulator": "webots", "world": "w", "policy": "p"}, os.environ)
 
 
 def test_training_runs_alone_or_beside_a_car_that_drives() -> None:

@@ -1,0 +1,39 @@
+"""Keeps two simulators off one ROS domain: every node would get two clocks and two worlds."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from rclpy.node import Node
+
+from outlap.errors import OutlapError
+
+DISCOVERY = 1.0  # s, after which another simulator on this machine has been seen
+NEWCOMER = 3.0  # s of simulated time, during which it is this simulator that leaves when there are two
+
+
+def refuse_company(node: Node) -> None:
+    """Wait until another simulator would have been seen; call it before the node offers its own /clock.
+
+    Raises:
+        OutlapError: there is one.
+    """
+    end = time.monotonic() + DISCOVERY
+    while time.monotonic() < end:
+        time.sleep(0.05)
+        check_company(node)
+
+
+def check_company(node: Node, own: int = 0) -> None:
+    """See that nobody offers /clock beyond the ``own`` publishers of this simulator.
+
+    Raises:
+        OutlapError: somebody does.
+    """
+    if node.count_publishers("/clock") > own:
+        domain = os.environ.get("ROS_DOMAIN_ID", "0")
+        raise OutlapError(
+            f"another simulator is already running on ROS_DOMAIN_ID {domain}: stop it, "
+            f"or choose another domain with ROS_DOMAIN_ID=…"
+        )

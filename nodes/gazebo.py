@@ -1,0 +1,79 @@
+"""gazebo: puts the car into a world and runs Gazebo with it, for as long as this node lives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from outlap.gazebo.assemble import assemble
+from rclpy.executors import Executor
+from rclpy.node import Node
+
+from outlap.files import Model
+from outlap.gazebo.model import car_sdf, car_urdf
+from outlap.gazebo.program import gazebo_command
+
+from .company import refuse_company
+from .program import OK, Diagnostics, read_parameters, run
+
+LOOK = 0.2  # s between two looks whether Gazebo still runs
+ESCALATION = ((signal.SIGINT, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))  # s that each one gets
+
+
+class Parameters(Model):
+    """See config/drive.yaml."""
+
+    world: str
+    car: str
+    headless: bool
+
+
+class GazeboNode(Node):
+    """A world in, a running Gazebo out; ends when that does, with its exit code."""
+
+    def __init__(self) -> None:
+        super().__init__("gazebo", automatically_declare_parameters_from_overrides=True)
+        self.exit_code: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        parameters = read_parameters(self, Parameters)
+        self._folder = tempfile.TemporaryDirectory(prefix="outlap-gazebo-")
+        path = Path(self._folder.name) / "world.sdf"
+        command = gazebo_command(path, parameters.headless)
+        path.write_text(assemble(parameters.world, car_sdf(car_urdf(parameters.car)), path.parent))
+        refuse_company(self)
+        self.get_logger().info(" ".join(command))
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        self._diagnostics = Diagnostics(self, self._status)
+
+    def spin_once(self, executor: Executor) -> None:
+        """Look whether Gazebo still runs."""
+        executor.spin_once(timeout_sec=LOOK)
+        assert self._process is not None
+        self.exit_code = self._process.poll()
+
+    def close(self) -> None:
+        """End Gazebo, and remove what was written for it."""
+        if self._process is not None:
+            for number, patience in ESCALATION:
+                self._process.send_signal(number)  # nothing where it has ended
+                try:
+                    self._process.wait(patience)
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
+        self._folder.cleanup()
+
+    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+        return OK, "running", {"partition": os.environ.get("GZ_PARTITION", "")}
+
+
+def main() -> None:
+    run(GazeboNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""gazebo_port: makes of what ros_gz_bridge carries the very port that the built-in simulator offers."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from geometry_msgs.msg import Pose, PoseStamped
+from nav_msgs.msg import Odometry
+from rclpy.client import Client
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.task import Future
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Float64
+
+from outlap.errors import OutlapError
+from outlap.files import Model
+from outlap.gazebo.port import Motion, Place, Port, RealTime
+from outlap.gazebo.wheels import JointCommands
+from outlap.vehicle.car import load_car
+
+from .company import NEWCOMER, check_company
+from .messages import LATEST, RECORD, STREAM, to_camera_info, to_quaternion, to_seconds, to_yaw
+from .program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
+
+FRAME = "camera_optical_frame"
+# Gazebo's topics of the joints, in the order of JointCommands.
+JOINTS = ("steering/left", "steering/right", *(f"wheel/{place}" for place in JointCommands._fields[2:]))
+MODEL = "racecar"
+SERVICE = "/world/outlap/set_pose"
+SLOW = 0.95  # of real time, below which it is reported
+REPEAT = 0.1  # s of steady time, after which an unchanged command is sent again: Gazebo may have begun to listen since
+
+
+class Parameters(Model):
+    """See config/drive.yaml."""
+
+    car: str
+
+
+class GazeboPortNode(Node):
+    """Gazebo's topics in, /clock and odometry out; the port's commands in, joint commands out."""
+
+    def __init__(self) -> None:
+        super().__init__("gazebo_port", automatically_declare_parameters_from_overrides=True)
+        car = load_car(read_parameters(self, Parameters).car)
+        self._lens = car.camera.lens
+        self._port = Port(car)
+        self._steady = steady_clock()
+        self._real_time, self._time = RealTime(), 0.0  # s, simulated
+        self._service, self._request = _set_pose(self)
+        self._asked: Future | None = None
+        self._told = ""
+        self._clocks: Publisher | None = None  # offered once Gazebo is heard of: gazebo looks for others before
+        self._odometry = self.create_publisher(Odometry, "/sim/odom", LATEST)
+        self._infos = self.create_publisher(CameraInfo, "/sim/camera/camera_info", STREAM)
+        self._joints = {joint: self.create_publisher(Float64, f"/gazebo/{joint}", LATEST) for joint in JOINTS}
+        self._sent: tuple[tuple[float, ...], float] = ((), float("-inf"))  # the last commands, and steady s
+        self.create_subscription(Odometry, "/gazebo/odom", self._step, RECORD)
+        self.create_subscription(CameraInfo, "/gazebo/camera_info", self._info, STREAM)
+        self.create_subscription(Float64, "/sim/steering_angle", self._steer, LATEST)
+        self.create_subscription(Float64, "/sim/wheel_speed", self._turn, LATEST)
+        self.create_subscription(PoseStamped, "/sim/set_pose", self._place, LATEST)
+        self._diagnostics = Diagnostics(self, self._status)
+
+    def _step(self, message: Odometry) -> None:
+        pose, twist = message.pose.pose, message.twist.twist
+        time, now = to_seconds(message.header.stamp), seconds(self._steady)
+        step = self._port.step(
+            time,
+            Place(pose.position.x, pose.position.y, to_yaw(pose.orientation)),
+            Motion(twist.linear.x, twist.linear.y, twist.angular.z),
+        )
+        if step is None:
+            return
+        if self._clocks is None:
+            check_company(self)
+            self._clocks = self.create_publisher(ClockMessage, "/clock", STREAM)
+        self._time = time
+        self._real_time.add(now, time)
+        self._clocks.publish(ClockMessage(clock=message.header.stamp))
+        if step.shown:
+            message.header.frame_id, message.child_frame_id = "odom", "base_link"
+            self._odometry.publish(message)
+        self._command(tuple(step.joints), now)
+        if step.put is not None:
+            self._ask(step.put)
+
+    def _command(self, joints: tuple[float, ...], now: float) -> None:
+        if joints != self._sent[0] or now - self._sent[1] > REPEAT:
+            self._sent = (joints, now)
+            for publisher, value in zip(self._joints.values(), joints, strict=True):
+                publisher.publish(Float64(data=value))
+
+    def _steer(self, message: Float64) -> None:
+        self._port.steer(message.data)
+
+    def _turn(self, message: Float64) -> None:
+        self._port.turn(message.data)
+
+    def _info(self, message: CameraInfo) -> None:
+        """Gazebo's stamp, the car file's lens."""
+        self._infos.publish(to_camera_info(message.header.stamp, FRAME, self._lens))
+
+    def _place(self, message: PoseStamped) -> None:
+        position = message.pose.position
+        self._port.place(Place(position.x, position.y, to_yaw(message.pose.orientation)))
+
+    def _ask(self, place: Place) -> None:
+        request = self._request()
+        request.entity.name, request.entity.type = MODEL, request.entity.MODEL
+        request.pose = Pose(orientation=to_quaternion(place.yaw))
+        request.pose.position.x, request.pose.position.y = place.x, place.y
+        if self._asked is not None:
+            self._service.remove_pending_request(self._asked)
+        self._asked = self._service.call_async(request)
+
+    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+        if self._clocks is not None and self._time < NEWCOMER:
+            check_company(self, own=1)
+        if self._port.trouble != self._told:
+            self._told = self._port.trouble
+            if self._told:
+                self.get_logger().error(self._told)
+        factor = self._real_time.factor(seconds(self._steady))
+        values = {"real_time_factor": factor, "time_s": self._time, "set_pose": self._service.service_is_ready()}
+        if self._clocks is None:
+            return WARN, "nothing heard of Gazebo yet", values
+        message = self._told or (f"slower than real time: {factor:.2f}" if factor < SLOW else "running")
+        return OK if message == "running" else WARN, message, values
+
+
+def _set_pose(node: Node) -> tuple[Client, Any]:
+    """Gazebo's service as the bridge offers it, and the type of a request."""
+    try:
+        SetEntityPose = importlib.import_module("ros_gz_interfaces.srv").SetEntityPose  # noqa: N806
+    except ImportError as error:
+        raise OutlapError(
+            f"ROS's package ros_gz_interfaces cannot be imported ({error}): install ros-jazzy-ros-gz-interfaces, "
+            "which comes with ros-jazzy-ros-gz."
+        ) from error
+    return node.create_client(SetEntityPose, SERVICE), SetEntityPose.Request
+
+
+def main() -> None:
+    run(GazeboPortNode)
+
+
+if __name__ == "__main__":
+    main()
