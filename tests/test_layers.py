@@ -29,9 +29,10 @@ MAY_IMPORT = {
     "learning": MIDDLE,
     "racing": MIDDLE,
     "footage": MIDDLE,
+    "gazebo": (*GROUND, "simulation"),
     "evaluation": (*MIDDLE, "learning"),
-    "nodes": UPPER,
-    "cli": (*UPPER, "evaluation", "launching"),
+    "nodes": (*UPPER, "gazebo"),
+    "cli": (*UPPER, "evaluation", "launching", "gazebo"),
 }
 ROS = ("rclpy", "ament_index_python", "launch", "launch_ros", "outlap_nodes")
 ROS_SUFFIXES = ("_msgs", "_srvs", "_interfaces")

@@ -158,6 +158,46 @@ def line(
         typer.echo(f"{what:<16}{value}")
 
 
+@app.command(no_args_is_help=True)
+def world(
+    track: Annotated[str, typer.Argument(help="A shipped name, a folder, a track.yaml or a route .npy.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; the track's own, or NAME for a route.")] = None,
+    force: Annotated[bool, typer.Option("--force", help=FORCE)] = False,
+) -> None:
+    """Write a track's Gazebo world: world.sdf and its pictures, as the built-in simulator shows it.
+
+    A new folder gets the track.yaml, too, so that it serves both simulators.
+
+    Examples:
+
+      outlap track world my-track
+
+      outlap track world reinvent_base.npy --out worlds/reinvent
+    """
+    from dataclasses import replace
+
+    from outlap.errors import OutlapError
+    from outlap.gazebo.world import GROUND_FILE, WALL_FILE, WORLD_FILE, write_world
+    from outlap.track.formats import TRACK_FILE, load_track, save_track, track_file
+
+    read = load_track(track)
+    source = track_file(track)
+    folder = out or (Path(_name(read.name)) if source.suffix == ".npy" else source.parent)
+    if folder.suffix in (".sdf", ".yaml", ".yml", ".npy", ".png"):
+        raise OutlapError(f"{folder}: a world has several files, so --out must name a folder.")
+    copy = folder / TRACK_FILE
+    new = not (copy.exists() and copy.samefile(source)) and not (out is None and source.suffix != ".npy")
+    for path in [folder / name for name in (WORLD_FILE, GROUND_FILE, WALL_FILE)] + [copy] * new:
+        if path.exists() and not force:
+            raise OutlapError(f"{path} already exists: give another --out, or --force to overwrite it.")
+    if new:
+        save_track(replace(read, name=_name(read.name)), copy)
+        read = load_track(copy)  # with the digits that the file holds
+    written = write_world(read, folder)
+    _print_measures(read)
+    typer.echo(f"written         {written}")
+
+
 def _save(track, out: Path | None, force: bool) -> None:
     from outlap.errors import OutlapError
     from outlap.track.formats import TRACK_FILE, save_track

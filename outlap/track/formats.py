@@ -49,18 +49,26 @@ def load_track(name_or_path: str | Path) -> Track:
     Raises:
         OutlapError: there is no such track, or its file is refused; the sentence names file and row.
     """
+    path = track_file(name_or_path)
+    return _load_route(path) if path.suffix == ".npy" else _load_yaml(path)
+
+
+def track_file(name_or_path: str | Path) -> Path:
+    """The file that :func:`load_track` reads for this name or path; a named one need not exist.
+
+    Raises:
+        OutlapError: it is neither a file of a known kind, nor a folder with a track.yaml, nor a shipped name.
+    """
     path = Path(name_or_path)
-    if path.suffix == ".npy":
-        return _load_route(path)
-    if path.suffix in (".yaml", ".yml"):
-        return _load_yaml(path)
+    if path.suffix in (".npy", ".yaml", ".yml"):
+        return path
     if _is_file(path / TRACK_FILE):
-        return _load_yaml(path / TRACK_FILE)
+        return path / TRACK_FILE
     if _is_file(path):
         raise OutlapError(f"{path}: a track file must end in .yaml (Outlap's own) or .npy (a DeepRacer route).")
     shipped = share_directory() / "worlds" / path / TRACK_FILE
     if _is_file(shipped):
-        return _load_yaml(shipped)
+        return shipped
     if path.is_dir():
         raise OutlapError(f"{path}: the folder holds no {TRACK_FILE}.")
     raise OutlapError(
