@@ -9,13 +9,16 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from outlap.gazebo.assemble import assemble
 from rclpy.executors import Executor
 from rclpy.node import Node
 
 from outlap.files import Model
+from outlap.gazebo.assemble import assemble
 from outlap.gazebo.model import car_sdf, car_urdf
 from outlap.gazebo.program import gazebo_command
+from outlap.gazebo.world import start_pose
+from outlap.track.formats import load_track
+from outlap.vehicle.car import load_car
 
 from .company import refuse_company
 from .program import OK, Diagnostics, read_parameters, run
@@ -28,6 +31,7 @@ class Parameters(Model):
     """See config/drive.yaml."""
 
     world: str
+    track: str
     car: str
     headless: bool
 
@@ -43,7 +47,10 @@ class GazeboNode(Node):
         self._folder = tempfile.TemporaryDirectory(prefix="outlap-gazebo-")
         path = Path(self._folder.name) / "world.sdf"
         command = gazebo_command(path, parameters.headless)
-        path.write_text(assemble(parameters.world, car_sdf(car_urdf(parameters.car)), path.parent))
+        start = None  # the world's own
+        if parameters.track not in ("", parameters.world):
+            start = start_pose(load_track(parameters.track), load_car(parameters.car))
+        path.write_text(assemble(parameters.world, car_sdf(car_urdf(parameters.car)), path.parent, start))
         refuse_company(self)
         self.get_logger().info(" ".join(command))
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
 
 from geometry_msgs.msg import Pose, PoseStamped
 from nav_msgs.msg import Odometry
@@ -51,7 +50,8 @@ class GazeboPortNode(Node):
         self._port = Port(car)
         self._steady = steady_clock()
         self._real_time, self._time = RealTime(), 0.0  # s, simulated
-        self._service, self._request = _set_pose(self)
+        self._service: Client | None = None
+        self._missing = self._find_service()
         self._asked: Future | None = None
         self._told = ""
         self._clocks: Publisher | None = None  # offered once Gazebo is heard of: gazebo looks for others before
@@ -110,6 +110,8 @@ class GazeboPortNode(Node):
         self._port.place(Place(position.x, position.y, to_yaw(message.pose.orientation)))
 
     def _ask(self, place: Place) -> None:
+        if self._service is None:
+            raise OutlapError(f"the car cannot be put anywhere: {self._missing}")
         request = self._request()
         request.entity.name, request.entity.type = MODEL, request.entity.MODEL
         request.pose = Pose(orientation=to_quaternion(place.yaw))
@@ -117,6 +119,20 @@ class GazeboPortNode(Node):
         if self._asked is not None:
             self._service.remove_pending_request(self._asked)
         self._asked = self._service.call_async(request)
+
+    def _find_service(self) -> str:
+        """Have Gazebo's service as the bridge offers it; else what is missing for it. The rest works without."""
+        try:
+            kind = importlib.import_module("ros_gz_interfaces.srv").SetEntityPose
+        except ImportError as error:
+            missing = (
+                f"ROS's package ros_gz_interfaces cannot be imported ({error}): install ros-jazzy-ros-gz-interfaces, "
+                "which ros-jazzy-ros-gz brings."
+            )
+            self.get_logger().warning(missing)
+            return missing
+        self._service, self._request = self.create_client(kind, SERVICE), kind.Request
+        return ""
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
         if self._clocks is not None and self._time < NEWCOMER:
@@ -126,23 +142,13 @@ class GazeboPortNode(Node):
             if self._told:
                 self.get_logger().error(self._told)
         factor = self._real_time.factor(seconds(self._steady))
-        values = {"real_time_factor": factor, "time_s": self._time, "set_pose": self._service.service_is_ready()}
+        ready = self._service is not None and self._service.service_is_ready()
+        values = {"real_time_factor": factor, "time_s": self._time, "set_pose": ready}
         if self._clocks is None:
             return WARN, "nothing heard of Gazebo yet", values
-        message = self._told or (f"slower than real time: {factor:.2f}" if factor < SLOW else "running")
+        pace = "time stands still" if factor == 0 else f"slower than real time: {factor:.2f}"
+        message = self._told or (pace if factor < SLOW else "running")
         return OK if message == "running" else WARN, message, values
-
-
-def _set_pose(node: Node) -> tuple[Client, Any]:
-    """Gazebo's service as the bridge offers it, and the type of a request."""
-    try:
-        SetEntityPose = importlib.import_module("ros_gz_interfaces.srv").SetEntityPose  # noqa: N806
-    except ImportError as error:
-        raise OutlapError(
-            f"ROS's package ros_gz_interfaces cannot be imported ({error}): install ros-jazzy-ros-gz-interfaces, "
-            "which comes with ros-jazzy-ros-gz."
-        ) from error
-    return node.create_client(SetEntityPose, SERVICE), SetEntityPose.Request
 
 
 def main() -> None:

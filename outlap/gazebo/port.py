@@ -133,12 +133,16 @@ class RealTime:
     def add(self, now: float, time: float) -> None:
         """Simulated time is ``time`` (s) at the steady time ``now`` (s)."""
         self._points.append((now, time))
-        while now - self._points[0][0] > WINDOW:
-            self._points.popleft()
+        self._forget(now)
 
     def factor(self, now: float) -> float:
-        """Simulated seconds per second over the last two; 0 when too little is known."""
+        """Simulated seconds per second over the last two; 0 when time stands still, or too little is known."""
+        self._forget(now)
         if not self._points or now - self._points[0][0] < WINDOW / 4:
             return 0.0
         first, last = self._points[0], self._points[-1]
         return (last[1] - first[1]) / (now - first[0])
+
+    def _forget(self, now: float) -> None:
+        while self._points and now - self._points[0][0] > WINDOW:
+            self._points.popleft()
