@@ -95,7 +95,7 @@ class Distiller:
         self.task, self.eyes, self.training, self.config = task, eyes, training, config
         self.teacher = training.teacher
         self.student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._halves = Halves(self.student)
+        self.halves = Halves(self.student)
         self.observation = observation
         self.rng = np.random.default_rng(seed)
         self.shards = Shards(config.window, config.steps, config.cars, observation, folder)
@@ -108,7 +108,7 @@ class Distiller:
         n = config.cars
         self._commands = np.zeros((n, observation.commands, 2), dtype=np.float32)
         self._age = np.zeros(n, dtype=np.int64)
-        self._mirrors = task.table is None or symmetric(task.table)
+        self.mirrors = task.table is None or symmetric(task.table)
         self._scale = np.array([task.config.curvature_limit, task.config.speed_limit])
         # Each car hands over to the student at its own moment, the last ones at the end of the mixed steps.
         self._handover = config.teacher_steps + np.linspace(0, config.mixed_steps, n)
@@ -236,25 +236,14 @@ class Distiller:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         rows = self.rng.integers(0, self.shards.size, config.batch)
-        mirror = self._mirrors and bool(self.done_batches % 2)  # every other batch: left and right must mean the same
+        mirror = self.mirrors and bool(self.done_batches % 2)  # every other batch: left and right must mean the same
         halves = np.array_split(rows, 2)
-        loss = self._halves.gradients(lambda student, half: self._loss(student, halves[half], mirror))
+        data, weight = self.shards, config.auxiliary_weight
+        loss = self.halves.gradients(lambda student, half: imitation(student, data, halves[half], mirror, weight))
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         self.optimizer.step()
         self.done_batches += 1
         return loss
-
-    def _loss(self, student: Student, rows: Rows, mirror: bool) -> torch.Tensor:
-        """Weighted squared error on ``rows`` of the data."""
-        frames = torch.from_numpy(frames_to_tensor(self.shards.pictures(rows)))
-        commands = torch.from_numpy(self.shards.commands[rows])
-        action = torch.from_numpy(self.shards.action[rows])
-        auxiliary = torch.from_numpy(self.shards.auxiliary[rows])
-        if mirror:
-            frames, commands, action, auxiliary = mirrored(frames, commands, action, auxiliary)
-        predicted, guessed = student.quickly(frames, commands)
-        loss = student.imitation_loss(predicted, action)
-        return loss + self.config.auxiliary_weight * (guessed - auxiliary).square().mean()
 
     def _act(self, rows: Rows) -> NDArray[np.float64]:
         """What the student would do at ``rows`` of the data, (k, 2) in -1 … 1."""
@@ -266,10 +255,23 @@ class Distiller:
                 commands = torch.from_numpy(self.shards.commands[halves[half]])
                 return student.quickly(frames, commands)[0]
 
-        action = torch.cat(self._halves.each(act))
+        action = torch.cat(self.halves.each(act))
         if not torch.isfinite(action).all():
             raise OutlapError(DIVERGED)
         return self.student.decided(action).double().numpy()
+
+
+def imitation(student: Student, data: Shards, rows: Rows, mirror: bool, auxiliary_weight: float) -> torch.Tensor:
+    """Weighted squared error of ``student`` on ``rows`` of ``data``, seen in a mirror or as they are."""
+    frames = torch.from_numpy(frames_to_tensor(data.pictures(rows)))
+    commands = torch.from_numpy(data.commands[rows])
+    action = torch.from_numpy(data.action[rows])
+    auxiliary = torch.from_numpy(data.auxiliary[rows])
+    if mirror:
+        frames, commands, action, auxiliary = mirrored(frames, commands, action, auxiliary)
+    predicted, guessed = student.quickly(frames, commands)
+    loss = student.imitation_loss(predicted, action)
+    return loss + auxiliary_weight * (guessed - auxiliary).square().mean()
 
 
 def auxiliary_targets(task: DrivingTask) -> NDArray[np.float64]:

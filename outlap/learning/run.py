@@ -19,7 +19,7 @@ import torch
 
 from outlap.errors import OutlapError
 from outlap.files import validate
-from outlap.learning.checkpoint import load_checkpoint, save_checkpoint, tidy
+from outlap.learning.checkpoint import load_checkpoint, network_state, save_checkpoint, tidy
 from outlap.learning.config import AnyTraining, PixelTrainingConfig, TrainingConfig, checked_training
 from outlap.learning.control import Control
 from outlap.learning.curves import FOLDER as TENSORBOARD
@@ -327,7 +327,11 @@ class _Run:
             "clean_fraction": round(score.clean_laps, 4),
         }
         self._results.summarise(digest, measured)
-        save_checkpoint(self._folder, "end", {**self._about, "finished": True}, {"stage": "end"}, [])
+        # Little to keep, and enough for the student to go on learning elsewhere (learning/live.py).
+        state: State = {"stage": "end", "student": network_state(learned.student)}
+        if isinstance(learned, Distiller):
+            state["teacher"] = learned.teacher.state()
+        save_checkpoint(self._folder, "end", {**self._about, "finished": True}, state, [])
         return self.out / POLICY
 
     def _tracks(self) -> TrackSet:
