@@ -19,7 +19,7 @@ CAR = [
     "typer>=0.12",
 ]
 EXTRAS = {
-    "sim": ["numba>=0.60", "scipy>=1.11", "matplotlib>=3.8", "av>=12", "clarabel>=0.9", "xacro>=2.1"],
+    "sim": ["numba>=0.60", "scipy>=1.11", "matplotlib>=3.8", "pillow>=10", "av>=12", "clarabel>=0.9", "xacro>=2.1"],
     # An exact version, of which PyTorch's own index has a CPU build; see README.
     "train": ["torch==2.13.0", "rsl-rl-lib>=5.5,<6", "tensorboard>=2.14"],
     # One version of each: the index holds several ROS distributions under the same base names.

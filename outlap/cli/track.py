@@ -174,15 +174,13 @@ def world(
 
       outlap track world reinvent_base.npy --out worlds/reinvent
     """
-    from dataclasses import replace
-
     from outlap.errors import OutlapError
     from outlap.gazebo.world import GROUND_FILE, WALL_FILE, WORLD_FILE, write_world
     from outlap.track.formats import TRACK_FILE, load_track, save_track, track_file
 
     read = load_track(track)
     source = track_file(track)
-    folder = out or (Path(_name(read.name)) if source.suffix == ".npy" else source.parent)
+    folder = out or (Path(read.name) if source.suffix == ".npy" else source.parent)
     if folder.suffix in (".sdf", ".yaml", ".yml", ".npy", ".png"):
         raise OutlapError(f"{folder}: a world has several files, so --out must name a folder.")
     copy = folder / TRACK_FILE
@@ -191,7 +189,7 @@ def world(
         if path.exists() and not force:
             raise OutlapError(f"{path} already exists: give another --out, or --force to overwrite it.")
     if new:
-        save_track(replace(read, name=_name(read.name)), copy)
+        save_track(read, copy)
         read = load_track(copy)  # with the digits that the file holds
     written = write_world(read, folder)
     _print_measures(read)

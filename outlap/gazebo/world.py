@@ -114,7 +114,7 @@ def world_sdf(track: Track, ground: Ground, looks: Looks, start: Pose) -> str:
 def add_systems(world: Element) -> None:
     """Add the systems of Gazebo that Outlap needs and ``world`` does not name."""
     # Older worlds call the name space "ignition::gazebo"; Gazebo still knows it.
-    there = {plugin.get("name", "").rsplit("::", 1)[-1] for plugin in world.iter("plugin")}
+    there = {plugin.get("name", "").rsplit("::", 1)[-1] for plugin in world.findall("plugin")}
     for filename, name in SYSTEMS:
         if name.rsplit("::", 1)[-1] not in there:
             plugin = add(world, "plugin", filename=filename, name=name)
