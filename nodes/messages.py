@@ -37,6 +37,11 @@ def to_seconds(stamp: Any) -> float:
     return stamp.sec + stamp.nanosec * 1e-9
 
 
+def to_nanoseconds(stamp: Any) -> int:
+    """A message stamp in whole nanoseconds, by which messages of one moment are told."""
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
 def to_image(stamp: Time, frame: str, pixels: NDArray[np.uint8]) -> Image:
     """(H, W, 3) as rgb8 or (H, W) as mono8."""
     height, width = pixels.shape[:2]

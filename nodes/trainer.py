@@ -1,4 +1,7 @@
-"""trainer: trains as ``outlap train`` does, tells how it is getting on, and pauses, goes on and saves when asked."""
+"""trainer: trains as ``outlap train`` does, tells how it is getting on, and pauses, goes on and saves when asked.
+
+With the parameter ``live`` it lets the student of a finished run go on learning from the car that drives beside it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ from .messages import CURRENT
 from .program import OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock, to_status
 
 if TYPE_CHECKING:
+    from outlap.learning.live import Lesson
     from outlap.learning.run import Progress
+
+    from .hearing import Hearing
 
 TICK = 0.25  # s between two looks at the run
 TELL_EVERY = 5.0  # s between two lines about it
@@ -40,6 +46,9 @@ class Parameters(Model):
     car: str
     resume: bool
     watch: bool
+    live: bool
+    track: str
+    minutes: Annotated[float, Field(ge=0)]
 
 
 class TrainerNode(LifecycleProgram):
@@ -54,6 +63,7 @@ class TrainerNode(LifecycleProgram):
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._phase = "starting"
+        self._hearing: Hearing | None = None
 
     @property
     def phase(self) -> str:
@@ -71,9 +81,11 @@ class TrainerNode(LifecycleProgram):
 
         self._out = Path(parameters.out)
         self._car = load_car(parameters.car)
-        self._training = None if parameters.resume else load_training(parameters.config or parameters.preset, self._car)
+        known = parameters.resume or parameters.live
+        self._training = None if known else load_training(parameters.config or parameters.preset, self._car)
         self._held.enter_context(lock_folder(self._out))
         self._steady = steady_clock()
+        self._lesson = self._prepared() if parameters.live else None
         self._told = seconds(self._steady), 0  # when, and after how many reports
         self._published, self._saved = (-1, ""), 0
         self._states = self.create_publisher(DiagnosticArray, "/trainer/status", CURRENT)
@@ -81,6 +93,19 @@ class TrainerNode(LifecycleProgram):
         for name, answer in (("pause", self._pause), ("proceed", self._proceed), ("save", self._save)):
             self.create_service(Trigger, f"/trainer/{name}", answer)
         self.create_timer(TICK, self._tick, clock=self._steady)
+
+    def _prepared(self) -> Lesson:
+        """The lesson, and ears for it."""
+        from outlap.learning.live import Lesson, load_live
+        from outlap.track.formats import load_track
+
+        from .hearing import Hearing
+
+        given = {"minutes": self._settings.minutes} if self._settings.minutes else {}
+        track = load_track(self._settings.track)
+        lesson = Lesson(self._out, track, self._car, load_live(**given), self._heard, self._control)
+        self._hearing = Hearing(self, lesson, self._car, seconds(self._steady))
+        return lesson
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         if self._thread is None:
@@ -99,20 +124,25 @@ class TrainerNode(LifecycleProgram):
         if self._thread is not None and self._thread.is_alive():
             self._control.stop()
             self._thread.join()
-            self.get_logger().info(f"stopped; to go on: outlap train --resume {self._out}, or resume:=true")
+            ways = "the same command" if self._lesson else f"outlap train --resume {self._out}, or resume:=true"
+            self.get_logger().info(f"stopped; to go on: {ways}")
         self._held.close()
 
     def _train(self) -> None:
         """The thread: the whole run."""
         from outlap.learning.run import resume, train
 
-        if self._settings.watch:
+        if self._settings.watch or self._lesson:
             os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # on Linux: of this thread, and of those that it starts
         try:
-            if self._training is None:
-                resume(self._out, self._heard, self._control)
+            if self._lesson is not None:
+                self._result = self._lesson.run()
+            elif self._training is None:
+                self._result = resume(self._out, self._heard, self._control)
             else:
-                train(self._training, self._car, self._out, self._settings.seed, self._heard, self._control)
+                self._result = train(
+                    self._training, self._car, self._out, self._settings.seed, self._heard, self._control
+                )
         except BaseException as error:  # raised again where it is seen
             self._failure = error
 
@@ -125,6 +155,8 @@ class TrainerNode(LifecycleProgram):
             if self._failure is not None:
                 raise self._failure
             self._finish()
+        if self._hearing is not None and self._phase == "training":
+            self._hearing.check(now, self.phase == "paused")
         if self._published != (state := (self._status.reports, self.phase)):
             self._published = state
             self._states.publish(to_status(self, *self._describe()))
@@ -139,7 +171,7 @@ class TrainerNode(LifecycleProgram):
 
     def _finish(self) -> None:
         self._phase = "finished"
-        self.get_logger().info(f"finished: {self._out / 'policy.onnx'}")
+        self.get_logger().info(f"finished: {self._result}")
         if self._settings.watch:
             self.get_logger().info("the car drives on; Ctrl-C ends it")
         else:
@@ -152,7 +184,7 @@ class TrainerNode(LifecycleProgram):
         return self._ask(self._control.proceed, "going on", response)
 
     def _save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._status.values().get("stage") != "student":
+        if self._status.values().get("stage") not in ("student", "live"):
             response.success, response.message = False, "there is no policy to keep yet"
             return response
         return self._ask(self._control.save, "keeping the policy as it is now", response)
@@ -166,7 +198,10 @@ class TrainerNode(LifecycleProgram):
         return response
 
     def _describe(self) -> tuple[bytes, str, Mapping[str, object]]:
-        return OK, f"{self.phase}: {self._status.line()}", {"state": self.phase, **self._status.values()}
+        values = {"state": self.phase, **self._status.values()}
+        if self._hearing is not None:
+            values["unused_pictures"] = self._hearing.pairing.dropped
+        return OK, f"{self.phase}: {self._status.line()}", values
 
 
 def main() -> None:

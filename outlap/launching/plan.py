@@ -231,7 +231,10 @@ class _Planner:
             return str(share)
         if name == "dirname" and not words:
             return str(element.path.absolute().parent)
+        if name == "not-equals" and len(words) == 2:
+            return str(words[0] != words[1]).lower()
         raise OutlapError(
             f"{element.where}: $({' '.join([name, *words])}) is not supported by outlap launch; "
-            f"$(var NAME), $(env NAME [DEFAULT]), $(find-pkg-share PACKAGE) and $(dirname) are."
+            f"$(var NAME), $(env NAME [DEFAULT]), $(find-pkg-share PACKAGE), $(dirname) and "
+            f"$(not-equals A B) are."
         )

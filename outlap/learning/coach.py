@@ -20,6 +20,7 @@ from outlap.vehicle.car import Car
 
 JUMP = 0.3  # m beyond what the car can have driven since the last moment, and it was carried
 THERE = 0.15  # m from where it was to be put
+GIVEN_UP = 3 * SECOND  # after which a car that was to be put elsewhere is taken to be where it is
 
 
 class Outcome(Enum):
@@ -60,43 +61,36 @@ class Coach:
         self._max_speed = car.drive.max_speed  # m/s
         self._driving = False  # whether an episode is under way
         self._target: tuple[float, float] | None = None  # where the car is being put
+        self._asked: int | None = None  # stamp of the first moment since that was asked for
         self._last: int | None = None  # stamp of the last moment
         self._progress = 0.0  # m since the episode began
 
     def placed(self, x: float, y: float) -> None:
         """Somebody puts the car at x, y (m)."""
         self._end()
-        self._target = (x, y)
+        self._target, self._asked = (x, y), None
 
     def advise(self, moment: Moment) -> Advice | None:
         """What the teacher says at ``moment``; None where nothing is to be learned: off the road, or being put back."""
         fleet, state = self._task.fleet, moment.state
-        before = fleet.located.s[0]
-        moved = math.hypot(*(state[:2] - fleet.state[0, :2]))
+        s, moved = float(fleet.located.s[0]), math.hypot(*(state[:2] - fleet.state[0, :2]))
         since = math.inf if self._last is None else (moment.stamp - self._last) / SECOND
-        carried = moved > JUMP + self._max_speed * since
         self._last = moment.stamp
+        if moved > JUMP + self._max_speed * since:
+            self._end()
         fleet.state[0] = state
-        near = np.full(1, np.nan) if carried or not self._driving else fleet.located.s
+        near = fleet.located.s if self._driving else np.full(1, np.nan)
         fleet.located = fleet.tracks.locate(fleet.track, fleet.middle(), near)
         if self._target is not None:
-            if math.hypot(*(state[:2] - self._target)) > THERE:
+            self._asked = moment.stamp if self._asked is None else self._asked
+            if math.hypot(*(state[:2] - self._target)) > THERE and moment.stamp < self._asked + GIVEN_UP:
                 return None
             self._target = None
-            self._begin()
-        elif carried:
-            self._end()
         clearance = fleet.wheel_clearance()
         if self._driving:
-            ahead = (fleet.located.s[0] - before + self._length / 2) % self._length - self._length / 2
-            self._progress += float(ahead)
-            if clearance.max() <= 0:
-                self._end()
-            elif self._progress >= self._length:
-                self.outcomes.append(Outcome.CLEAN)
-                self._progress -= self._length
+            self._drive(float(fleet.located.s[0]) - s, clearance)
         elif clearance.min() > 0:
-            self._begin()
+            self._driving, self._progress = True, 0.0
         # The teacher learned where its own episodes end: as long as the car's middle is on the road.
         if min(fleet.located.left[0], fleet.located.right[0]) < 0:
             return None
@@ -105,8 +99,14 @@ class Coach:
         known = self._task.teacher_observation()
         return Advice(known, self._teacher.act(known), auxiliary_targets(self._task))
 
-    def _begin(self) -> None:
-        self._driving, self._progress = True, 0.0
+    def _drive(self, ahead: float, clearance: NDArray[np.float64]) -> None:
+        """The car moved on by ``ahead`` m along the lap, and its wheels are so far from the borders."""
+        self._progress += (ahead + self._length / 2) % self._length - self._length / 2
+        if clearance.max() <= 0:
+            self._end()
+        elif self._progress >= self._length:
+            self.outcomes.append(Outcome.CLEAN)
+            self._progress -= self._length
 
     def _end(self) -> None:
         if self._driving:

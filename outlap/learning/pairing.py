@@ -52,6 +52,7 @@ class Pairing:
     """Collects messages, in any order between topics; times are ns of the simulator's clock.
 
     Attributes:
+        taken: moments that became whole.
         dropped: pictures that were not driven by, or whose place is not known.
         ignored: messages that came late, twice, or hold something that is not finite.
 
@@ -63,7 +64,7 @@ class Pairing:
     def __init__(self, car: Car, contract: Contract) -> None:
         self._car, self._limits = car, contract.action
         self._memory = contract.observation.commands
-        self.dropped = self.ignored = 0
+        self.taken = self.dropped = self.ignored = 0
         self._views: deque[tuple[int, NDArray[np.uint8]]] = deque(maxlen=HELD)
         self._odometry: deque[tuple[int, Motion]] = deque(maxlen=HELD)
         self._commands: OrderedDict[int, tuple[float, float]] = OrderedDict()
@@ -110,6 +111,7 @@ class Pairing:
                 self.dropped += 1
                 continue
             moments.append(self._moment(stamp, picture, motion))
+        self.taken += len(moments)
         return moments
 
     def _remember(self, store: OrderedDict[int, tuple[float, float]], stamp: int, one: float, other: float) -> None:
