@@ -46,20 +46,22 @@ class GazeboNode(Node):
         parameters = read_parameters(self, Parameters)
         self._folder = tempfile.TemporaryDirectory(prefix="outlap-gazebo-")
         path = Path(self._folder.name) / "world.sdf"
-        command = gazebo_command(path, parameters.headless)
+        self._command = gazebo_command(path, parameters.headless)
         start = None  # the world's own
         if parameters.track not in ("", parameters.world):
             start = start_pose(load_track(parameters.track), load_car(parameters.car))
         path.write_text(assemble(parameters.world, car_sdf(car_urdf(parameters.car)), path.parent, start))
         refuse_company(self)
-        self.get_logger().info(" ".join(command))
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._diagnostics = Diagnostics(self, self._status)
 
     def spin_once(self, executor: Executor) -> None:
-        """Look whether Gazebo still runs."""
+        """Start Gazebo, then look whether it still runs."""
+        if self._process is None:
+            self.get_logger().info(" ".join(self._command))
+            # Whatever ends this program, Gazebo ends with it: util-linux's setpriv becomes gz and leaves that behind.
+            command = ["setpriv", "--pdeathsig", "TERM", *self._command]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         executor.spin_once(timeout_sec=LOOK)
-        assert self._process is not None
         self.exit_code = self._process.poll()
 
     def close(self) -> None:
