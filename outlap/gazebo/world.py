@@ -28,10 +28,12 @@ VERSION = "1.9"  # of SDF: what Debian's and Ubuntu's libsdformat 12 read, and a
 STEP = 0.002  # s, of the physics
 FRICTION = 1.0  # coefficient of the floor; the tyres' own is the car's
 THICKNESS = 0.1  # m, of the walls, outwards
-# Light as the renderer counts it: a surface that faces the sun shows its own colour where both add up to 1.
-AMBIENT, SUN = 0.6, 0.4
-SUN_DIRECTION = (-0.2, 0.3, -1.0)
-SIDE_SHADE = 0.85  # of the northern and southern walls against the others, as in the built-in renderer
+# Light by which Gazebo's camera sees each colour within about a tenth of the level at which it is given, floor and
+# walls alike, measured with gz-sim 8 and ogre2: full ambient light makes a third of that, and two low suns, opposite
+# each other, the rest. They stand near east and west, so that walls there are lighter, as in the built-in room.
+AMBIENT = 1.0
+SUN = 1.12  # intensity of each
+SUN_ELEVATION, SUN_AZIMUTH = 0.36, 0.47  # rad, above the horizon and from east towards north
 SYSTEMS = (
     ("gz-sim-physics-system", "gz::sim::systems::Physics"),
     ("gz-sim-user-commands-system", "gz::sim::systems::UserCommands"),
@@ -93,16 +95,19 @@ def world_sdf(track: Track, ground: Ground, looks: Looks, start: Pose) -> str:
     add_systems(world)
     scene = add(world, "scene")
     add(scene, "ambient", [AMBIENT] * 3 + [1])
-    add(scene, "background", [*_colour(looks.colours[0, SKY]), 1])
+    add(scene, "background", [*_light(looks.colours[0, SKY]), 1])
     add(scene, "grid", "false")
     add(scene, "shadows", "false")
-    sun = add(world, "light", name="sun", type="directional")
-    add(sun, "pose", [0, 0, 10, 0, 0, 0])
-    add(sun, "direction", list(SUN_DIRECTION))
-    upright = -SUN_DIRECTION[2] / math.hypot(*SUN_DIRECTION)
-    add(sun, "diffuse", [SUN / upright] * 3 + [1])
-    add(sun, "specular", [0, 0, 0, 1])
-    add(sun, "cast_shadows", "false")
+    for name, side in (("sun", 1.0), ("opposite_sun", -1.0)):
+        sun = add(world, "light", name=name, type="directional")
+        add(sun, "pose", [0, 0, 10, 0, 0, 0])
+        level = side * math.cos(SUN_ELEVATION)
+        x, y = -level * math.cos(SUN_AZIMUTH), -level * math.sin(SUN_AZIMUTH)
+        add(sun, "direction", [x, y, -math.sin(SUN_ELEVATION)])
+        add(sun, "intensity", SUN)
+        add(sun, "diffuse", [1, 1, 1, 1])
+        add(sun, "specular", [0, 0, 0, 1])
+        add(sun, "cast_shadows", "false")
     _ground(world, ground, looks)
     _walls(world, looks)
     _boxes(world, looks)
@@ -156,12 +161,12 @@ def _walls(world: Element, looks: Looks) -> None:
     size = (columns / scale, rows / scale)
     link = _static(world, "walls")
     half = THICKNESS / 2
-    # Each by its left end as seen from inside, the direction to its right end, its length, and its shade.
-    for name, x, y, yaw, length, shade in (
-        ("north", west, north, 0.0, east - west, SIDE_SHADE),
-        ("west", west, south, math.pi / 2, north - south, 1.0),
-        ("south", east, south, math.pi, east - west, SIDE_SHADE),
-        ("east", east, north, -math.pi / 2, north - south, 1.0),
+    # Each by its left end as seen from inside, the direction to its right end, and its length.
+    for name, x, y, yaw, length in (
+        ("north", west, north, 0.0, east - west),
+        ("west", west, south, math.pi / 2, north - south),
+        ("south", east, south, math.pi, east - west),
+        ("east", east, north, -math.pi / 2, north - south),
     ):
         ux, uy = math.cos(yaw), math.sin(yaw)
         collision = add(link, "collision", name=name)
@@ -175,7 +180,7 @@ def _walls(world: Element, looks: Looks) -> None:
             along = (k + 0.5) * size[0]
             add(visual, "pose", [x + ux * along, y + uy * along, size[1] / 2, math.pi / 2, 0, yaw])
             _plane(visual, size)
-            _picture(visual, WALL_FILE, shade)
+            _picture(visual, WALL_FILE)
 
 
 def _boxes(world: Element, looks: Looks) -> None:
@@ -196,13 +201,12 @@ def _plane(parent: Element, size: tuple[float, float]) -> None:
     add(plane, "size", list(size))
 
 
-def _picture(visual: Element, file: str, shade: float = 1.0) -> None:
-    metal = _matt(visual, [_linear(255 * shade)] * 3)
-    add(metal, "albedo_map", file)
+def _picture(visual: Element, file: str) -> None:
+    add(_matt(visual, [1, 1, 1]), "albedo_map", file)
 
 
 def _paint(visual: Element, colour: np.ndarray) -> None:
-    _matt(visual, [_linear(float(level)) for level in colour])
+    _matt(visual, _light(colour))
 
 
 def _matt(visual: Element, diffuse: list[float]) -> Element:
@@ -217,11 +221,7 @@ def _matt(visual: Element, diffuse: list[float]) -> Element:
     return metal
 
 
-def _colour(levels: np.ndarray) -> list[float]:
-    return [float(level) / 255 for level in levels]
-
-
-def _linear(level: float) -> float:
-    """Light that a grey level 0..255 stands for, 0..1: the renderer counts in light and writes sRGB."""
-    share = level / 255
-    return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+def _light(levels: np.ndarray) -> list[float]:
+    """The light, 0..1, that grey levels 0..255 stand for: Gazebo counts in light, and its camera writes sRGB."""
+    shares = np.asarray(levels, dtype=float) / 255
+    return np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4).tolist()
