@@ -12,17 +12,18 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.task import Future
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64
 
 from outlap.errors import OutlapError
 from outlap.files import Model
+from outlap.gazebo.lens import Bend, pinhole
 from outlap.gazebo.port import Motion, Place, Port, RealTime
 from outlap.gazebo.wheels import JointCommands
 from outlap.vehicle.car import load_car
 
 from .company import NEWCOMER, check_company
-from .messages import LATEST, RECORD, STREAM, to_camera_info, to_quaternion, to_seconds, to_yaw
+from .messages import LATEST, RECORD, STREAM, to_camera_info, to_image, to_pixels, to_quaternion, to_seconds, to_yaw
 from .program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
 
 FRAME = "camera_optical_frame"
@@ -41,7 +42,7 @@ class Parameters(Model):
 
 
 class GazeboPortNode(Node):
-    """Gazebo's topics in, /clock and odometry out; the port's commands in, joint commands out."""
+    """Gazebo's topics in, /clock, odometry and the car's picture out; the port's commands in, joint commands out."""
 
     def __init__(self) -> None:
         super().__init__("gazebo_port", automatically_declare_parameters_from_overrides=True)
@@ -56,11 +57,14 @@ class GazeboPortNode(Node):
         self._told = ""
         self._clocks: Publisher | None = None  # offered once Gazebo is heard of: gazebo looks for others before
         self._odometry = self.create_publisher(Odometry, "/sim/odom", LATEST)
+        self._images = self.create_publisher(Image, "/sim/camera/image_raw", STREAM)
         self._infos = self.create_publisher(CameraInfo, "/sim/camera/camera_info", STREAM)
         self._joints = {joint: self.create_publisher(Float64, f"/gazebo/{joint}", LATEST) for joint in JOINTS}
         self._sent: tuple[tuple[float, ...], float] = ((), float("-inf"))  # the last commands, and steady s
         self.create_subscription(Odometry, "/gazebo/odom", self._step, RECORD)
-        self.create_subscription(CameraInfo, "/gazebo/camera_info", self._info, STREAM)
+        self._bend: Bend | None = None  # until Gazebo has described its camera
+        self._described = self.create_subscription(CameraInfo, "/gazebo/camera/camera_info", self._describe, STREAM)
+        self.create_subscription(Image, "/gazebo/camera/image_raw", self._picture, STREAM)
         self.create_subscription(Float64, "/sim/steering_angle", self._steer, LATEST)
         self.create_subscription(Float64, "/sim/wheel_speed", self._turn, LATEST)
         self.create_subscription(PoseStamped, "/sim/set_pose", self._place, LATEST)
@@ -84,6 +88,7 @@ class GazeboPortNode(Node):
         self._clocks.publish(ClockMessage(clock=message.header.stamp))
         if step.shown:
             message.header.frame_id, message.child_frame_id = "odom", "base_link"
+            message.twist.twist.angular.z = step.yaw_rate
             self._odometry.publish(message)
         self._command(tuple(step.joints), now)
         if step.put is not None:
@@ -101,8 +106,22 @@ class GazeboPortNode(Node):
     def _turn(self, message: Float64) -> None:
         self._port.turn(message.data)
 
-    def _info(self, message: CameraInfo) -> None:
-        """Gazebo's stamp, the car file's lens."""
+    def _describe(self, message: CameraInfo) -> None:
+        if self._bend is None:
+            try:
+                self._bend = Bend(self._lens, pinhole(message.width, message.height, list(message.k)))
+            except ValueError as error:
+                raise OutlapError(f"what Gazebo says of its camera is no pinhole's: {error}.") from error
+            self.destroy_subscription(self._described)
+
+    def _picture(self, message: Image) -> None:
+        if self._bend is None:
+            return
+        try:
+            picture = self._bend(to_pixels(message))
+        except ValueError as error:
+            raise OutlapError(f"Gazebo's picture cannot be used: {error}.") from error
+        self._images.publish(to_image(message.header.stamp, FRAME, picture))
         self._infos.publish(to_camera_info(message.header.stamp, FRAME, self._lens))
 
     def _place(self, message: PoseStamped) -> None:

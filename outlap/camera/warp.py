@@ -61,7 +61,7 @@ class Warp:
 
 def _source_pixels(camera: Camera, view: View, samples: int) -> NDArray[np.float64]:
     """Raw pixels (h * samples, w * samples, 2) that each (part of a) canonical pixel shows; NaN where unseen."""
-    directions = rays(_denser(view.lens, samples)) @ mount_rotation(view.pitch).T
+    directions = rays(denser(view.lens, samples)) @ mount_rotation(view.pitch).T
     # A ground point at t * d from the canonical camera (0, 0, h) is, seen from the real one at (0, y, H),
     # t * d + (0, -y, h - H); divided by t = h / -d_z that has no infinity at the horizon.
     down = np.minimum(directions[..., 2], 0) / view.camera_height
@@ -71,7 +71,7 @@ def _source_pixels(camera: Camera, view: View, samples: int) -> NDArray[np.float
     return project(camera.lens, directions @ mount)
 
 
-def _denser(lens: Lens, samples: int) -> Lens:
+def denser(lens: Lens, samples: int) -> Lens:
     """The same lens with ``samples`` times as many pixels both ways."""
     return lens.model_copy(
         update={

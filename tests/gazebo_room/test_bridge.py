@@ -63,7 +63,7 @@ def test_the_car_the_bridge_and_the_port_use_the_same_names(entries: list[dict],
     commands = {entry["ros_topic_name"] for entry in entries if entry["direction"] == "ROS_TO_GZ"}
     assert commands == {f"/gazebo/{joint}" for joint in JOINTS}
     heard = {entry["ros_topic_name"] for entry in entries if entry["direction"] == "GZ_TO_ROS"}
-    assert heard == {"/sim/camera/image_raw", "/gazebo/camera_info", "/gazebo/odom", "/gazebo/joint_states"}
+    assert heard == {"/gazebo/camera/image_raw", "/gazebo/camera/camera_info", "/gazebo/odom", "/gazebo/joint_states"}
 
 
 def test_the_launch_file_bridges_the_service_and_sets_the_pictures_quality() -> None:
@@ -74,4 +74,4 @@ def test_the_launch_file_bridges_the_service_and_sets_the_pictures_quality() -> 
     assert f"/world/{WORLD}/set_pose" == SERVICE
     assert MODEL == CAR
     parameters = {param["name"]: param["value"] for param in bridge.named("param")}
-    assert parameters["qos_overrides./sim/camera/image_raw.publisher.reliability"] == "best_effort"
+    assert parameters["qos_overrides./gazebo/camera/image_raw.publisher.reliability"] == "best_effort"

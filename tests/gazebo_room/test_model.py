@@ -15,12 +15,13 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-from outlap.camera.model import mount_rotation
+from outlap.camera.model import mount_rotation, project, rays
 from outlap.errors import OutlapError
 from outlap.files import share_directory
+from outlap.gazebo.lens import pinhole
 from outlap.gazebo.model import car_sdf, car_urdf
 from outlap.gazebo.wheels import joint_commands
-from outlap.vehicle.car import Car, load_car
+from outlap.vehicle.car import Car, Lens, load_car
 from outlap.vehicle.outline import wheel_places
 
 Array = NDArray[np.float64]
@@ -200,24 +201,45 @@ def value(element: ElementTree.Element, path: str) -> float:
     return float(element.findtext(path) or "nan")
 
 
-def test_the_fisheye_lens_is_gazebos_wide_angle_camera(car: Car) -> None:
-    sensor, lens = sensor_of(car_urdf()), car.camera.lens
-    assert sensor.get("type") == "wideanglecamera"
-    assert value(sensor, "update_rate") == car.camera.rate
-    assert (value(sensor, "camera/image/width"), value(sensor, "camera/image/height")) == (lens.width, lens.height)
-    # Half picture widths from the middle, a radian off the axis.
-    assert value(sensor, "camera/lens/custom_function/f") * lens.width / 2 == pytest.approx(lens.fx)
-    # A face's middle has half its pixels to a radian.
-    assert value(sensor, "camera/lens/env_texture_size") / 2 > lens.fx
+def drawn(sensor: ElementTree.Element) -> Lens:
+    """The pinhole that Gazebo draws, as it will describe it."""
+    width, height = int(value(sensor, "camera/image/width")), int(value(sensor, "camera/image/height"))
+    focal = width / 2 / math.tan(value(sensor, "camera/horizontal_fov") / 2)
+    return pinhole(width, height, [focal, 0, width / 2, 0, focal, height / 2, 0, 0, 1])
 
 
-def test_a_pinhole_lens_is_a_plain_camera(car_file: Callable[..., Path]) -> None:
-    lens = {"model": "pinhole", "width": 320, "height": 240, "fx": 300, "fy": 310, "cx": 150, "cy": 118.5}
-    sensor = sensor_of(car_urdf(car_file({"camera": {"lens": lens}})))
+LENSES = {
+    "the DeepRacer's": {},
+    "distorted": {"distortion": (-0.02, 0.003, 0.0, 0.0)},
+    "off-centre pinhole": {"model": "pinhole", "fx": 150, "fy": 155, "cx": 75, "cy": 58.5, "distortion": ()},
+    "distorted pinhole": {"model": "pinhole", "fx": 120, "fy": 120, "distortion": (-0.1, 0.01)},
+    "large": {"width": 1280, "height": 960, "fx": 640, "fy": 640, "cx": 639.5, "cy": 479.5},
+}
+
+
+@pytest.mark.parametrize("change", LENSES.values(), ids=LENSES.keys())
+def test_what_gazebo_draws_holds_all_that_the_cars_lens_sees(
+    car: Car, car_file: Callable[..., Path], change: dict
+) -> None:
+    lens = car.camera.lens.model_copy(update=change)
+    sensor = sensor_of(car_urdf(car_file({"camera": {"lens": lens.model_dump(mode="json")}})))
     assert sensor.get("type") == "camera"
-    assert value(sensor, "camera/horizontal_fov") == pytest.approx(2 * math.atan(160 / 300))
-    found = {key: value(sensor, f"camera/lens/intrinsics/{key}") for key in ("fx", "fy", "cx", "cy")}
-    assert found == {"fx": 300, "fy": 310, "cx": 150.5, "cy": 119}
+    assert value(sensor, "update_rate") == car.camera.rate
+    seen = drawn(sensor)
+    x, y = np.moveaxis(project(seen, rays(lens)), -1, 0)
+    assert -0.6 <= x.min() <= x.max() <= seen.width - 0.4
+    assert -0.6 <= y.min() <= y.max() <= seen.height - 0.4
+    assert max(seen.width, seen.height) <= 1281
+    if max(seen.width, seen.height) < 1200:
+        assert seen.fx == pytest.approx(max(lens.fx, lens.fy), rel=0.01), "as fine as the car's in the middle"
+
+
+def test_a_lens_as_wide_as_a_half_sphere_is_drawn_as_far_as_a_plane_goes(
+    car: Car, car_file: Callable[..., Path]
+) -> None:
+    lens = car.camera.lens.model_copy(update={"fx": 50.0, "fy": 50.0})
+    seen = drawn(sensor_of(car_urdf(car_file({"camera": {"lens": lens.model_dump(mode="json")}}))))
+    assert math.atan(math.hypot(seen.width, seen.height) / 2 / seen.fx) == pytest.approx(1.3, abs=0.01)
 
 
 def test_bare_xacro_says_the_same(tmp_path: Path) -> None:

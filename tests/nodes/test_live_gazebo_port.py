@@ -7,16 +7,18 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from outlap_nodes.gazebo_port import JOINTS
-from outlap_nodes.messages import LATEST, RECORD, STREAM, to_quaternion, to_seconds, to_time
+from outlap_nodes.messages import LATEST, RECORD, STREAM, to_image, to_pixels, to_quaternion, to_seconds, to_time
 from rclpy.qos import ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64
 
+from outlap.gazebo.lens import Bend, pinhole
 from outlap.gazebo.wheels import joint_commands
 from outlap.vehicle.car import load_car
 
@@ -24,6 +26,8 @@ pytestmark = pytest.mark.live
 
 CAR = load_car("deepracer")
 TICK = 0.01  # s
+FOCAL = (80.0, 0.0, 193.0, 0.0, 80.0, 145.0, 0.0, 0.0, 1.0)  # of what Gazebo draws
+PICTURE = np.random.default_rng(1).integers(0, 255, (290, 386, 3), dtype=np.uint8)
 
 
 class Gazebo:
@@ -32,7 +36,8 @@ class Gazebo:
     def __init__(self, probe: Any) -> None:
         self.time = 100.0  # s
         self._odometry = probe.node.create_publisher(Odometry, "/gazebo/odom", RECORD)
-        self._infos = probe.node.create_publisher(CameraInfo, "/gazebo/camera_info", RECORD)
+        self._images = probe.node.create_publisher(Image, "/gazebo/camera/image_raw", STREAM)
+        self._infos = probe.node.create_publisher(CameraInfo, "/gazebo/camera/camera_info", RECORD)
         probe.node.create_timer(TICK, self._send)
 
     def _send(self) -> None:
@@ -42,26 +47,28 @@ class Gazebo:
         message.pose.pose.position.x, message.pose.pose.position.y = 1.0, 2.0
         message.pose.pose.orientation = to_quaternion(0.5)
         self._odometry.publish(message)
-        info = CameraInfo(width=7)
-        info.header.stamp = message.header.stamp
-        self._infos.publish(info)
+        self._infos.publish(CameraInfo(width=386, height=290, k=FOCAL))
+        self._images.publish(to_image(message.header.stamp, "gazebos", PICTURE))
 
 
 def test_it_offers_the_port_of_the_built_in_simulator(probe: Any, start: Callable[..., Any]) -> None:
     start("gazebo_port")
     clocks: list[Clock] = probe.listen(Clock, "/clock", STREAM)
     odometry: list[Odometry] = probe.listen(Odometry, "/sim/odom", LATEST)
+    images: list[Image] = probe.listen(Image, "/sim/camera/image_raw", STREAM)
     infos: list[CameraInfo] = probe.listen(CameraInfo, "/sim/camera/camera_info", STREAM)
     joints: dict[str, list[Float64]] = {joint: probe.listen(Float64, f"/gazebo/{joint}", LATEST) for joint in JOINTS}
     gazebo = Gazebo(probe)
-    probe.until(lambda: len(clocks) > 20 and odometry and infos and all(joints.values()), "the port")
+    probe.until(lambda: len(clocks) > 20 and odometry and images and infos and all(joints.values()), "the port")
     times = [to_seconds(clock.clock) for clock in clocks]
     assert times == sorted(set(times))
     assert times[-1] <= gazebo.time
     assert (odometry[0].header.frame_id, odometry[0].child_frame_id) == ("odom", "base_link")
     assert (odometry[0].pose.pose.position.x, odometry[0].pose.pose.position.y) == (1.0, 2.0)
     assert (infos[0].width, infos[0].distortion_model) == (CAR.camera.lens.width, "equidistant")
-    assert infos[0].header.frame_id == "camera_optical_frame"
+    assert infos[0].header.frame_id == images[0].header.frame_id == "camera_optical_frame"
+    assert infos[0].header.stamp in [image.header.stamp for image in images]
+    assert np.array_equal(to_pixels(images[0]), Bend(CAR.camera.lens, pinhole(386, 290, list(FOCAL)))(PICTURE))
     offered = {
         topic: probe.node.get_publishers_info_by_topic(topic)[0].qos_profile for topic in ("/clock", "/sim/odom")
     }
