@@ -46,6 +46,7 @@ FEWEST = 3  # episodes, below which they say nothing
 ENOUGH = 64  # driven pictures, before which nothing is learned
 WARM_UP = 50  # gradient steps to the full learning rate
 WAIT = 0.1  # s for the next message
+AT_ONCE = 30  # messages taken in between two gradient steps
 TELL_EVERY = 1.0  # s of driving between two reports
 
 
@@ -154,7 +155,10 @@ class Lesson:
             self._student.parameters(), lr=config.learning_rate, weight_decay=1e-4, fused=True
         )
         self._rng = np.random.default_rng(given.seed)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutlapError(f"cannot write {self.folder}: {error.strerror or error}.") from error
         self._results.tidy()
         self._data = Shards(config.window, config.window, 1, given.config.observation, self.folder)
         self._about = {"run": given.about, "track": self._track.name, "finished": False}
@@ -191,9 +195,10 @@ class Lesson:
         """Take what has come; wait a little where there is nothing else to do."""
         try:
             heard = self._heard.get(timeout=0.0 if self._due() else WAIT)
-            while True:
+            for _ in range(AT_ONCE):
                 self._take(heard)
                 heard = self._heard.get_nowait()
+            self._take(heard)
         except queue.Empty:
             return
 

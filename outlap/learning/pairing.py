@@ -179,7 +179,7 @@ class Pairing:
     def _steering(self, stamp: int) -> float:
         """Angle of the front wheel at ``stamp``, rad: the car file's servo following what was sent before."""
         for at, (steering, _) in self._sent.items():
-            if self._servo[0] < at < stamp:
+            if self._servo[0] <= at < stamp:
                 self._follow(at)
                 self._servo = (*self._servo[:2], steering)
         self._follow(stamp)
