@@ -11,7 +11,7 @@ from collections import deque
 from typing import NamedTuple
 
 from outlap.errors import OutlapError
-from outlap.gazebo.wheels import Actuators, JointCommands
+from outlap.gazebo.wheels import Actuators, JointCommands, Slide
 from outlap.vehicle.car import Car
 
 REST = 0.02  # m/s, and at a wheelbase's distance as much of turning: below it a car stands
@@ -43,6 +43,7 @@ class Step(NamedTuple):
     joints: JointCommands  # what the joints are to do now
     put: Place | None  # ask Gazebo to put the car there
     shown: bool  # whether the message is passed on: not while the car is being put somewhere
+    yaw_rate: float  # rad/s; Gazebo's own is wrong by a whole turn in one of its steps when the yaw passes pi
 
 
 class Port:
@@ -56,7 +57,7 @@ class Port:
         self._car = car
         self._actuators = Actuators(car)
         self._steering, self._wheel_speed = 0.0, 0.0  # rad, rad/s
-        self._time = float("-inf")  # s
+        self._time, self._yaw = float("-inf"), 0.0  # s, rad, of the last message
         self._target: Place | None = None
         self._since = self._asked = float("-inf")  # s, when the target was heard of, and last asked for
         self.trouble = ""
@@ -92,11 +93,14 @@ class Port:
         if time == self._time:
             return None
         elapsed = time - self._time if math.isfinite(self._time) else 0.0
-        self._time = time
+        if elapsed:
+            motion = motion._replace(yaw_rate=math.remainder(place.yaw - self._yaw, math.tau) / elapsed)
+        self._time, self._yaw = time, place.yaw
         placing = self._target is not None
         put = self._put(time, place, motion)
-        joints = self._actuators.step(elapsed, self._steering, 0.0 if placing else self._wheel_speed)
-        return Step(joints, put, shown=not placing)
+        slide = None if placing else Slide(motion.lateral_speed, motion.yaw_rate)
+        joints = self._actuators.step(elapsed, self._steering, 0.0 if placing else self._wheel_speed, slide)
+        return Step(joints, put, not placing, motion.yaw_rate)
 
     def _put(self, time: float, place: Place, motion: Motion) -> Place | None:
         """Ask at once, brake to rest wherever that leads, and ask again, until the car stands where it should."""

@@ -8,13 +8,14 @@ import pytest
 
 from outlap.errors import OutlapError
 from outlap.gazebo.port import ASK_AGAIN, GIVE_UP, Motion, Place, Port, RealTime, Step
-from outlap.gazebo.wheels import joint_commands
+from outlap.gazebo.wheels import Slide, joint_commands
 from outlap.vehicle.car import load_car
 
 CAR = load_car("deepracer")
 TICK = 0.01  # s
 HERE, THERE = Place(0.0, 0.0, 0.0), Place(3.0, -1.0, 3.0)
 STILL, FAST = Motion(0.0, 0.0, 0.0), Motion(2.0, 0.1, 1.0)
+HELD = Slide(0.0, 0.0)  # as a car that does not move though its wheels turn
 
 
 class Drive:
@@ -38,7 +39,7 @@ def test_commands_reach_the_joints_through_the_cars_servo_and_motor() -> None:
     drive.port.turn(20.0)
     first, last = drive.tick(), drive.tick(ticks=200)
     assert 0 < first.joints.rear_left < last.joints.rear_left
-    assert last.joints == pytest.approx(joint_commands(CAR, 0.2, 20.0), rel=1e-3)
+    assert last.joints == pytest.approx(joint_commands(CAR, 0.2, 20.0, HELD), rel=1e-3)
     assert (last.shown, last.put) == (True, None)
 
 
@@ -52,7 +53,7 @@ def test_what_is_not_finite_is_ignored(value: float) -> None:
     drive.port.place(Place(value, 0.0, 0.0))
     drive.port.place(Place(0.0, 0.0, value))
     step = drive.tick(ticks=200)
-    assert step.joints == pytest.approx(joint_commands(CAR, 0.1, 10.0), rel=1e-3)
+    assert step.joints == pytest.approx(joint_commands(CAR, 0.1, 10.0, HELD), rel=1e-3)
     assert step.shown
 
 
@@ -74,7 +75,16 @@ def test_a_driving_car_is_put_somewhere_at_rest_and_nobody_sees_how() -> None:
     drive.tick(Place(THERE.x + 0.01, THERE.y, THERE.yaw - math.tau), STILL)
     step = drive.tick(THERE, STILL)
     assert (step.put, step.shown, drive.port.trouble) == (None, True, "")
-    assert 0 < step.joints.rear_left < 10, "it drives off from rest"
+    assert 0 < step.joints.rear_left < 20, "it drives off from rest"
+
+
+def test_the_yaw_rate_is_right_where_gazebos_is_not() -> None:
+    """As the yaw passes pi, Gazebo's has a whole turn in one of its steps."""
+    drive = Drive()
+    drive.tick(Place(0.0, 0.0, math.pi - 0.01))
+    step = drive.tick(Place(0.0, 0.0, -math.pi + 0.01), Motion(0.0, 0.0, -628.0))
+    assert step.yaw_rate == pytest.approx(0.02 / TICK)
+    assert step.joints.rear_right > step.joints.rear_left > -10
 
 
 def test_a_place_where_the_car_cannot_stand_is_given_up_and_told() -> None:

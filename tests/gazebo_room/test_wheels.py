@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from outlap.gazebo.wheels import Actuators, joint_commands
+from outlap.gazebo.wheels import Actuators, Slide, joint_commands
 from outlap.vehicle.car import Car
 from outlap.vehicle.dynamics import SPEED, STATE_SIZE, STEERING, advance, parameters
 from outlap.vehicle.outline import wheel_places
@@ -35,12 +35,13 @@ def test_no_wheel_scrubs(car: Car, seed: int) -> None:
     steering, wheel_speed = rng.uniform(-0.5, 0.5), rng.uniform(-100, 100)
     commands = joint_commands(car, steering, wheel_speed)
     speed = wheel_speed * car.axles.wheel_radius
-    yaw_rate = speed * math.tan(steering) / car.axles.wheelbase
+    rolling = Slide(0.0, speed * math.tan(steering) / car.axles.wheelbase)
+    assert joint_commands(car, steering, wheel_speed, rolling) == pytest.approx(commands)
     angles = (0.0, 0.0, commands.steering_left, commands.steering_right)
     for (x, y), name, angle in zip(wheel_places(car, 0, 0, 0)[0], WHEELS, angles, strict=True):
         # What a rigid body's point moves at, against what the wheel rolls at.
         rolled = getattr(commands, name) * car.axles.wheel_radius
-        assert (speed - yaw_rate * y, yaw_rate * x) == pytest.approx(
+        assert (speed - rolling.yaw_rate * y, rolling.yaw_rate * x) == pytest.approx(
             (rolled * math.cos(angle), rolled * math.sin(angle)), abs=1e-12 + 1e-9 * abs(speed)
         )
 
@@ -105,15 +106,41 @@ def test_servo_and_motor_are_the_built_in_ones(car: Car, seed: int, dt: float) -
         assert np.array(mine) == pytest.approx(built_in(car, dt, wanted), abs=1e-9)
 
 
+def test_wheels_turn_as_fast_as_a_sliding_car_moves_along_them(car: Car) -> None:
+    slide = Slide(-0.4, 2.5)
+    commands = joint_commands(car, 0.3, 50.0, slide)
+    for (x, y), name in zip(wheel_places(car, 0, 0, 0)[0], WHEELS, strict=True):
+        steered = name.startswith("front")
+        angle = getattr(commands, name.replace("front", "steering")) if steered else 0.0
+        point = np.array([50.0 * car.axles.wheel_radius - slide.yaw_rate * y, slide.lateral_speed + slide.yaw_rate * x])
+        along = float(point @ (math.cos(angle), math.sin(angle)))
+        assert getattr(commands, name) * car.axles.wheel_radius == pytest.approx(along)
+
+
+def test_gazebos_motors_make_the_cars_speed(car: Car) -> None:
+    """They close on the speed that they are told within the time constant, and so never need to be limited."""
+    actuators, drive, speed, dt = Actuators(car), car.drive, 0.0, 0.001
+    for wanted in np.repeat([100.0, 0.0, -50.0, 20.0], 1500):
+        told = actuators.step(dt, 0.0, wanted).rear_left * car.axles.wheel_radius
+        push = (told - speed) / drive.time_constant
+        assert abs(push) < 1.02 * drive.max_deceleration
+        speed += dt * push
+        assert speed == pytest.approx(actuators.speed, abs=0.01)
+
+
 def test_time_that_stands_or_goes_back_moves_nothing(car: Car) -> None:
     actuators = Actuators(car)
-    before = actuators.step(0.1, 0.2, 30.0)
-    assert actuators.step(0.0, -0.2, 0.0) == actuators.step(-1.0, -0.2, 0.0) == before
+    actuators.step(0.1, 0.2, 30.0)
+    before = actuators.steering, actuators.speed
+    for dt in (0.0, -1.0):
+        actuators.step(dt, -0.2, 0.0)
+        assert (actuators.steering, actuators.speed) == before
 
 
 def test_a_car_that_was_put_somewhere_stands(car: Car) -> None:
     actuators = Actuators(car)
     turned = actuators.step(1.0, 0.2, 30.0).steering_left
     actuators.halt()
-    after = actuators.step(0.0, 0.2, 30.0)
-    assert after.steering_left == turned and after.rear_left == 0.0
+    after = actuators.step(0.0, 0.2, 0.0)
+    assert after.steering_left == turned
+    assert after.rear_left == 0.0
