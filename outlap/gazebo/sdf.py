@@ -1,7 +1,11 @@
-"""SDF files, read with suspicion: no document types or entities, a limit on size and depth, prefixes left alone."""
+"""SDF files, read with suspicion: no document types or entities, a limit on size and depth, prefixes left alone.
+
+Where Gazebo's parser is more lenient than XML, so is this one: many of its example worlds are no XML otherwise.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,6 +16,9 @@ from outlap.files import read_bytes
 
 LARGEST = 32 * 1024 * 1024  # bytes of a world file; meshes and pictures are files of their own
 DEEPEST = 200  # elements within each other; SDF itself needs about twenty
+# A comment, or text in which one may seem to begin. What is never closed reaches to the end, which keeps this linear.
+COMMENT = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
+EARLY_SPACE = re.compile(rb"\A(\s+)(<\?xml.*?\?>)", re.DOTALL)
 Element = ElementTree.Element
 
 
@@ -57,7 +64,7 @@ def parse_sdf(text: bytes | str, where: str, what: str) -> Element:
     parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = builder.data, doctype
     parser.buffer_text = True
     try:
-        parser.Parse(text, True)
+        parser.Parse(_lenient(text.encode() if isinstance(text, str) else text), True)
     except expat.ExpatError as error:
         problem = expat.ErrorString(error.code)
         raise OutlapError(f"{where}, line {error.lineno}: the {what} is no well-formed XML: {problem}.") from error
@@ -67,6 +74,20 @@ def parse_sdf(text: bytes | str, where: str, what: str) -> Element:
     if root.tag != "sdf":
         raise OutlapError(f"{where}: the {what} is no SDF: its outermost element is <{root.tag}>, not <sdf>.")
     return root
+
+
+def _lenient(text: bytes) -> bytes:
+    """The text without what Gazebo's parser takes and XML forbids: ``--`` in comments, space before the declaration.
+
+    Lines keep their numbers.
+    """
+
+    def blank(found: re.Match[bytes]) -> bytes:
+        comment = found.group()
+        closed = comment.startswith(b"<!--") and comment.endswith(b"-->")
+        return b"\n" * comment.count(b"\n") if closed else comment
+
+    return COMMENT.sub(blank, EARLY_SPACE.sub(rb"\2\1", text))
 
 
 def sdf_text(root: Element) -> str:

@@ -203,6 +203,20 @@ def test_other_encodings_are_read(put) -> None:
         assert tags(put(content.format(encoding.replace("-sig", "")).encode(encoding)))
 
 
+def test_what_gazebos_parser_takes_is_taken(put) -> None:
+    comment = "<!-- gz topic --msgtype <world> --\n -- -->"
+    text = "\n \n" + sdf(START + comment + "<a><![CDATA[<!-- no comment ]]></a><!---->").replace(
+        "<sdf", "<!-- -- --><sdf"
+    )
+    world = tags(put(text))
+    assert world.findtext("a") == "<!-- no comment "
+    with pytest.raises(OutlapError, match=r"line 4: .*mismatched tag"):
+        put(text.replace("</a>", "</b>"))
+    for unclosed in ("<!--", "<!-- " * 300_000, "<![CDATA[", "<![CDATA[ " * 300_000):
+        with pytest.raises(OutlapError, match="no well-formed XML"):
+            put(sdf(START + unclosed))
+
+
 @pytest.mark.parametrize("start", [(float("nan"), 0, 0), (0, float("inf"), 0)])
 def test_a_start_that_is_nowhere_is_refused(put, start: tuple[float, float, float]) -> None:
     with pytest.raises(OutlapError, match="finite"):
