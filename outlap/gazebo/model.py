@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import cast
@@ -69,3 +70,10 @@ def car_sdf(urdf: str) -> str:
         said = (result.stderr or result.stdout).strip().splitlines()
         raise OutlapError(f"`gz sdf` did not convert the car: {said[0] if said else 'it said nothing'}.")
     return result.stdout[result.stdout.index("<sdf") :]
+
+
+if __name__ == "__main__":  # launch/rviz.launch.xml: the URDF of the car that is named
+    try:
+        print(car_urdf(*sys.argv[1:2]))
+    except OutlapError as refused:
+        sys.exit(f"error: {refused}")

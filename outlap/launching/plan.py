@@ -7,6 +7,7 @@ group keeps its changes to itself, and an argument that is already set keeps its
 from __future__ import annotations
 
 import shlex
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -229,12 +230,29 @@ class _Planner:
             if share is None:
                 raise OutlapError(f"{element.where}: the package {words[0]!r} is not installed.")
             return str(share)
+        if name == "command" and len(words) == 1:
+            return self._output(element, words[0])
         if name == "dirname" and not words:
             return str(element.path.absolute().parent)
         if name == "not-equals" and len(words) == 2:
             return str(words[0] != words[1]).lower()
         raise OutlapError(
             f"{element.where}: $({' '.join([name, *words])}) is not supported by outlap launch; "
-            f"$(var NAME), $(env NAME [DEFAULT]), $(find-pkg-share PACKAGE), $(dirname) and "
-            f"$(not-equals A B) are."
+            f"$(var NAME), $(env NAME [DEFAULT]), $(find-pkg-share PACKAGE), $(dirname), "
+            f"$(command COMMAND) and $(not-equals A B) are."
         )
+
+    def _output(self, element: Element, command: str) -> str:
+        """What a command says; as in ROS, one that ends badly or complains is an error."""
+        where = f"{element.where}: $(command {command})"
+        try:
+            found = find_command(shlex.split(command), self.environment)
+            if found is None:
+                raise OutlapError(f"{where}: there is no such program.")
+            result = subprocess.run(found, capture_output=True, text=True, env=self.environment)
+        except (OSError, ValueError) as error:
+            raise OutlapError(f"{where}: {error}.") from error
+        if result.returncode or result.stderr:
+            said = (result.stderr.strip().splitlines() or [f"it ended with exit code {result.returncode}."])[-1]
+            raise OutlapError(f"{where}: {said}")
+        return result.stdout

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from outlap.errors import OutlapError
 from outlap.files import share_directory
@@ -15,7 +16,11 @@ from outlap.launching.plan import declared_arguments, plan_processes
 from outlap.launching.programs import find_launch_file, find_program
 
 # What our files start of other packages, which PyPI does not have: (package, program).
-OTHERS = (("ros_gz_bridge", "parameter_bridge"),)
+OTHERS = (
+    ("ros_gz_bridge", "parameter_bridge"),
+    ("robot_state_publisher", "robot_state_publisher"),
+    ("rviz2", "rviz2"),
+)
 FILES = sorted((share_directory() / "launch").glob("*.launch.xml"))
 
 
@@ -79,6 +84,20 @@ def test_gazebo_takes_the_simulators_place_on_a_network_of_its_own(elsewhere: di
     assert "gazebo:headless:=true" in processes["gazebo"].command
     assert 'referee:track:="t"' in processes["referee"].command
     assert 'referee:simulator:="gazebo"' in processes["referee"].command
+
+
+def test_rviz_gets_the_car_that_drives(elsewhere: dict[str, str]) -> None:
+    arguments = {"world": "w", "policy": "p", "rviz": "true", "referee": "false"}
+    processes = {process.name: process for process in plan_processes(find_launch_file("sim"), arguments, elsewhere)}
+    shown = ["frames", "robot_state_publisher", "rviz"]
+    assert list(processes) == ["simulator", "camera", "policy", "motor", *shown]
+    assert not any(processes[name].required for name in shown), "who closes the window does not end the drive"
+    (description,) = [word for word in processes["robot_state_publisher"].command if "robot_description" in word]
+    assert '<robot name=\\"racecar\\"' in description
+    (file,) = [word for word in processes["rviz"].command if word.endswith(".rviz")]
+    assert yaml.safe_load(Path(file).read_text())["Visualization Manager"]["Displays"]
+    with pytest.raises(OutlapError, match="no car named 'nothing'"):
+        plan_processes(find_launch_file("sim"), {**arguments, "car": "nothing"}, elsewhere)
 
 
 @pytest.mark.skipif(find_program("ros_gz_bridge", "parameter_bridge", os.environ) is not None, reason="it is installed")
