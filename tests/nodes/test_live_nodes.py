@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import time
@@ -166,6 +167,12 @@ def test_a_second_simulator_is_refused(probe: Any, start: Callable[..., Any], ri
         ("simulator", {"rate": 40.0}, "must be a multiple"),
         ("referee", {"track": "nowhere"}, "there is no track 'nowhere'"),
         ("referee", {"laps": -1}, "laps"),
+        ("gazebo_port", {"car": "nothing"}, "there is no car named 'nothing'"),
+        ("frames", {"car": "nothing"}, "there is no car named 'nothing'"),
+        pytest.param(
+            *("frames", {}, "ros-jazzy-tf2-msgs"),
+            marks=pytest.mark.skipif(importlib.util.find_spec("tf2_msgs") is not None, reason="tf2_msgs is installed"),
+        ),
     ],
 )
 def test_a_wrong_parameter_is_told_in_one_sentence(
