@@ -62,7 +62,8 @@ class GazeboNode(Node):
             command = ["setpriv", "--pdeathsig", "TERM", *self._command]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         executor.spin_once(timeout_sec=LOOK)
-        self.exit_code = self._process.poll()
+        code = self._process.poll()
+        self.exit_code = 128 - code if code is not None and code < 0 else code  # after a signal as a shell has it
 
     def close(self) -> None:
         """End Gazebo, and remove what was written for it."""

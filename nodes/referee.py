@@ -32,7 +32,7 @@ TICK = 0.1  # s
 SETTLE = 0.5  # s at rest on the start line before the motor is armed
 ASK_AGAIN = 0.5  # s between two requests to arm
 REARM_AFTER = 1.0  # s that a fault keeps the car stopped
-GIVE_UP_AFTER = 30.0  # s of waiting for the graph to come up, or for the motor to let itself be armed
+GIVE_UP_AFTER = 60.0  # s of waiting for the graph to come up (a world may be much to load), or for the motor to arm
 TELL_EVERY = 10.0  # s between two lines about the race's progress
 SILENCE = 5.0  # s without odometry, and the simulator is gone
 
