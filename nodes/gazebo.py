@@ -13,7 +13,7 @@ from rclpy.executors import Executor
 from rclpy.node import Node
 
 from outlap.files import Model
-from outlap.gazebo.assemble import assemble
+from outlap.gazebo.assemble import assemble, resource_path
 from outlap.gazebo.model import car_sdf, car_urdf
 from outlap.gazebo.program import gazebo_command
 from outlap.gazebo.world import start_pose
@@ -47,6 +47,8 @@ class GazeboNode(Node):
         self._folder = tempfile.TemporaryDirectory(prefix="outlap-gazebo-")
         path = Path(self._folder.name) / "world.sdf"
         self._command = gazebo_command(path, parameters.headless)
+        resources = resource_path(parameters.world, os.environ.get("GZ_SIM_RESOURCE_PATH", ""))
+        self._environment = {**os.environ, "GZ_SIM_RESOURCE_PATH": resources}
         start = None  # the world's own
         if parameters.track not in ("", parameters.world):
             start = start_pose(load_track(parameters.track), load_car(parameters.car))
@@ -60,7 +62,7 @@ class GazeboNode(Node):
             self.get_logger().info(" ".join(self._command))
             # Whatever ends this program, Gazebo ends with it: util-linux's setpriv becomes gz and leaves that behind.
             command = ["setpriv", "--pdeathsig", "TERM", *self._command]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=self._environment)
         executor.spin_once(timeout_sec=LOOK)
         code = self._process.poll()
         self.exit_code = 128 - code if code is not None and code < 0 else code  # after a signal as a shell has it

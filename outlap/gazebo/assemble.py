@@ -73,6 +73,18 @@ def world_file(world: str | Path, folder: Path) -> Path:
     return write_world(track, folder)
 
 
+def resource_path(world: str | Path, present: str = "") -> str:
+    """Gazebo's ``GZ_SIM_RESOURCE_PATH`` for a world: ``present``, then where models that came with the world lie.
+
+    By it Gazebo finds ``model://NAME``, in the models' own files, too. Folders are the world's, ``models`` in it, and
+    ``models`` beside it.
+    """
+    path = Path(world)
+    beside = path.resolve().parent
+    folders = (beside, beside / "models", beside.parent / "models") if path.suffix in WORLD_SUFFIXES else ()
+    return os.pathsep.join([*filter(None, [present]), *(str(folder) for folder in folders if folder.is_dir())])
+
+
 def _only_world(root: Element, path: Path) -> Element:
     worlds = root.findall("world")
     if len(worlds) != 1:

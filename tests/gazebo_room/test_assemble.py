@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from outlap.errors import OutlapError
-from outlap.gazebo.assemble import assemble, world_file
+from outlap.gazebo.assemble import assemble, resource_path, world_file
 from outlap.gazebo.world import write_world
 from outlap.track.formats import save_track
 from outlap.track.track import Track
@@ -155,6 +155,15 @@ def test_a_given_start_wins(put) -> None:
     world = tags(put(sdf(START), (3, -4, 0.25)))
     pose = world.find("model/pose")
     assert pose is not None and pose.text == "3 -4 0 0 0 0.25" and not pose.attrib
+
+
+def test_gazebo_looks_for_models_beside_the_world(tmp_path: Path) -> None:
+    for name in ("models", "worlds/models"):
+        (tmp_path / name).mkdir(parents=True)
+    beside = [str(tmp_path / name) for name in ("worlds", "worlds/models", "models")]
+    assert resource_path(tmp_path / "worlds" / "w.sdf").split(":") == beside
+    assert resource_path(tmp_path / "worlds" / "w.sdf", "/a:/b").split(":") == ["/a", "/b", *beside]
+    assert resource_path("oval", "/a") == "/a" and resource_path("oval") == ""
 
 
 def test_it_does_not_change_the_file(put, tmp_path: Path) -> None:
