@@ -1,5 +1,6 @@
 // Says what libsdformat makes of SDF files: errors and warnings on stderr; on stdout each world, and each model, frame
-// and light in it with its pose in the world ("model racecar x y z roll pitch yaw").
+// and light in it with its pose in the world ("model racecar x y z roll pitch yaw"); of a model alone, URDF too, its
+// joints, its visuals with their flags and its sensors.
 #include <iostream>
 #include <sdf/sdf.hh>
 
@@ -17,6 +18,23 @@ bool print(const char *kind, const Thing &thing)
   return good;
 }
 
+void print(const sdf::Model &model)
+{
+  std::cout << "model " << model.Name() << "\n";
+  for (uint64_t i = 0; i < model.JointCount(); ++i)
+    std::cout << "joint " << model.JointByIndex(i)->Name() << "\n";
+  for (uint64_t i = 0; i < model.LinkCount(); ++i)
+  {
+    const sdf::Link &link = *model.LinkByIndex(i);
+    std::cout << "link " << link.Name() << " " << link.Inertial().MassMatrix().Mass() << "\n";
+    for (uint64_t j = 0; j < link.VisualCount(); ++j)
+      std::cout << "visual " << link.VisualByIndex(j)->Name() << " " << link.VisualByIndex(j)->VisibilityFlags() << "\n";
+    for (uint64_t j = 0; j < link.SensorCount(); ++j)
+      std::cout << "sensor " << link.SensorByIndex(j)->Name() << " " << link.SensorByIndex(j)->TypeStr() << " "
+                << link.SensorByIndex(j)->CameraSensor()->VisibilityMask() << "\n";
+  }
+}
+
 int main(int argc, char **argv)
 {
   bool good = true;
@@ -28,6 +46,8 @@ int main(int argc, char **argv)
       std::cerr << argv[file] << ": " << error << "\n";
       good = false;
     }
+    if (root.Model())
+      print(*root.Model());
     for (uint64_t w = 0; w < root.WorldCount(); ++w)
     {
       const sdf::World &world = *root.WorldByIndex(w);

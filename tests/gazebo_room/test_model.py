@@ -242,6 +242,22 @@ def test_a_lens_as_wide_as_a_half_sphere_is_drawn_as_far_as_a_plane_goes(
     assert math.atan(math.hypot(seen.width, seen.height) / 2 / seen.fx) == pytest.approx(1.3, abs=0.01)
 
 
+def test_gazebos_own_reader_takes_it(
+    described: tuple[Car, str], tmp_path: Path, read_sdf: Callable[..., list[str]]
+) -> None:
+    """As Gazebo converts it, with fixed joints melted away. The camera must leave out every part of the car's looks."""
+    path = tmp_path / "racecar.urdf"
+    path.write_text(described[1])
+    rows = [line.split() for line in read_sdf(path)]
+    held = {kind: [row[1:] for row in rows if row[0] == kind] for kind in ("joint", "link", "visual", "sensor")}
+    assert {name for (name,) in held["joint"]} == {name for name, kind in JOINTS.items() if kind != "fixed"}
+    assert sum(float(mass) for _, mass in held["link"]) == pytest.approx(described[0].body.mass, rel=1e-4)
+    ((name, kind, mask),) = held["sensor"]
+    assert (name, kind) == ("camera", "camera")
+    assert len(held["visual"]) == 7
+    assert not [name for name, flags in held["visual"] if int(flags) & int(mask)]
+
+
 def test_bare_xacro_says_the_same(tmp_path: Path) -> None:
     """As robot_state_publisher's users call it: with no car file, or with one as a person writes it."""
     xacro = pytest.importorskip("xacro")
