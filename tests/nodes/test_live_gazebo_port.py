@@ -19,7 +19,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64
 
 from outlap.gazebo.lens import Bend, pinhole
-from outlap.gazebo.wheels import joint_commands
+from outlap.gazebo.wheels import Slide, joint_commands
 from outlap.vehicle.car import load_car
 
 pytestmark = pytest.mark.live
@@ -80,7 +80,7 @@ def test_it_offers_the_port_of_the_built_in_simulator(probe: Any, start: Callabl
     timer = probe.node.create_timer(
         0.05, lambda: (steering.publish(Float64(data=0.2)), wheel_speed.publish(Float64(data=30.0)))
     )
-    wanted = dict(zip(JOINTS, joint_commands(CAR, 0.2, 30.0), strict=True))
+    wanted = dict(zip(JOINTS, joint_commands(CAR, 0.2, 30.0, Slide(0.0, 0.0)), strict=True))
     probe.until(lambda: all(math.isclose(joints[j][-1].data, wanted[j], rel_tol=0.01) for j in JOINTS), "the joints")
     timer.cancel()
     probe.spin(0.1)
