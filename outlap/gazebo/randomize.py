@@ -19,7 +19,7 @@ from outlap.files import write_atomic
 from outlap.gazebo.ground import draw_ground, draw_wall, plain_looks, png
 from outlap.gazebo.model import car_sdf, car_urdf
 from outlap.gazebo.sdf import Element, add, parse_sdf, sdf_text
-from outlap.gazebo.world import AMBIENT, GROUND_FILE, SUN, VERSION, WALL_FILE, world_sdf
+from outlap.gazebo.world import GROUND_FILE, VERSION, WALL_FILE, world_sdf
 from outlap.simulation.bodies import draw_bodies
 from outlap.simulation.dressing import draw_looks, settle
 from outlap.simulation.fleet import Fleet, road_bounds
@@ -32,6 +32,8 @@ from outlap.vehicle import dynamics
 from outlap.vehicle.car import Camera, Car
 
 SCENERY = ("model", "light")  # elements of a world that are drawn anew
+GAMMA = 2.2  # grey levels to this power are light, about
+SHARE = 1 / 3  # of the light that all see in Gazebo's worlds comes from all around, and stays as it is
 HIGHEST = 1.0  # m, of a camera, as the car file allows
 
 
@@ -42,7 +44,7 @@ class Episode:
     looks: Looks  # one row
     car: Car
     noise: float  # grey levels, deviation of each pixel's
-    light: float  # of the floor; 1 shows every colour as it is
+    light: float  # on everything; 1 shows every colour as it is, and a third is the least
     turn: float  # rad, about the vertical, by which the sunlight is turned
 
 
@@ -55,14 +57,14 @@ def draw_episode(randomization: Randomization, track: Track, car: Car, rng: np.r
         looks = draw_looks(randomization.look, 1, rng)
         settle(looks, tracks, np.zeros(1, np.int64), rng.uniform(0, tracks.length), *road_bounds(tracks))
         light = float(looks.scalars["gain"][0])
-        # The light of the surroundings stays; what is darker than that is of darker colours.
-        dark = min(light / AMBIENT, 1.0)
+        # What is darker than the light all around is of darker colours.
+        dark = min(light / SHARE ** (1 / GAMMA), 1.0)
         looks.colours[:] *= dark
         looks.box_colours[:] *= dark
     noise = 0.0 if randomization.look is None else float(looks.scalars["noise"][0])
     drawn = _body(randomization, tracks, car, rng)
     drawn = drawn.model_copy(update={"camera": _camera(randomization, drawn, rng)})
-    return Episode(looks, drawn, noise, max(light, AMBIENT), float(rng.uniform(0, 2 * math.pi)))
+    return Episode(looks, drawn, noise, max(light**GAMMA, SHARE), float(rng.uniform(0, 2 * math.pi)))
 
 
 def scenery(track: Track, episode: Episode, folder: Path, mark: str) -> dict[str, str]:
@@ -157,13 +159,11 @@ def _camera(randomization: Randomization, car: Car, rng: np.random.Generator) ->
 
 
 def _shine(light: Element, episode: Episode) -> None:
-    """Give the sun the episode's strength and direction."""
-    share = (episode.light - AMBIENT) / SUN
+    """Give a sun the episode's strength and direction."""
     for element in light:
-        numbers = [float(number) for number in (element.text or "").split() if element.tag in ("diffuse", "direction")]
-        if element.tag == "diffuse":
-            element.text = " ".join(f"{share * number:.6g}" for number in numbers[:3]) + " 1"
+        if element.tag == "intensity":
+            element.text = f"{float(element.text or 0) * (episode.light - SHARE) / (1 - SHARE):.6g}"
         elif element.tag == "direction":
-            x, y, z = numbers
+            x, y, z = (float(number) for number in (element.text or "").split())
             cosine, sine = math.cos(episode.turn), math.sin(episode.turn)
             element.text = f"{cosine * x - sine * y:.6g} {sine * x + cosine * y:.6g} {z:g}"

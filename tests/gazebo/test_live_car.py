@@ -1,4 +1,4 @@
-"""Gazebo's car against Outlap's own dynamics, by the program that users run; it runs where Gazebo and its bridge are."""
+"""Gazebo's car against Outlap's dynamics, by the program that users run; runs where Gazebo and its bridge are."""
 
 from __future__ import annotations
 
