@@ -21,7 +21,7 @@ from outlap.files import share_directory
 from outlap.gazebo.lens import pinhole
 from outlap.gazebo.model import car_sdf, car_urdf
 from outlap.gazebo.wheels import joint_commands
-from outlap.vehicle.car import Car, Lens, load_car
+from outlap.vehicle.car import GRAVITY, Car, Lens, load_car
 from outlap.vehicle.outline import wheel_places
 
 Array = NDArray[np.float64]
@@ -190,6 +190,24 @@ def test_the_front_wheels_can_turn_as_far_as_the_servo(described: tuple[Car, str
         assert float(limit["lower"]) < -commands.steering_left < commands.steering_left < float(limit["upper"])
     for name, wheel_speed in zip(commands._fields[2:], commands[2:], strict=True):
         assert abs(wheel_speed) < float(limits[f"{name}_wheel_joint"]["velocity"])
+
+
+def test_motors_and_tyres_are_the_car_files(described: tuple[Car, str]) -> None:
+    car, robot = described[0], ElementTree.fromstring(described[1])
+    motors = [plugin for plugin in robot.iter("plugin") if "::JointController" in plugin.attrib["name"]]
+    gain = sum(value(motor, "p_gain") for motor in motors) / car.axles.wheel_radius**2  # N per m/s
+    spin = {name: float(tensor[1, 1]) for name, (_, _, tensor) in bodies(robot).items() if name.endswith("_wheel")}
+    moved = car.body.mass + sum(spin.values()) / car.axles.wheel_radius**2
+    assert len(motors) == len(spin) == 4
+    assert moved / gain == pytest.approx(car.drive.time_constant)
+    push = sum(value(motor, "cmd_max") for motor in motors) / car.axles.wheel_radius / moved
+    assert push > max(car.drive.max_acceleration, car.drive.max_deceleration)
+    tyres = list(robot.iter("wheel"))
+    assert sum(value(tyre, "wheel_normal_force") for tyre in tyres) == pytest.approx(car.body.mass * GRAVITY)
+    for tyre in tyres:
+        assert 1 / value(tyre, "slip_compliance_lateral") == pytest.approx(car.tyres.cornering_stiffness)
+    frictions = {float(element.text or "nan") for name in ("mu1", "mu2") for element in robot.iter(name)}
+    assert frictions == {car.tyres.friction}
 
 
 def sensor_of(text: str) -> ElementTree.Element:
