@@ -10,6 +10,7 @@ from rclpy.node import Node
 from outlap.errors import OutlapError
 
 DISCOVERY = 1.0  # s, after which another simulator on this machine has been seen
+UNKNOWN = "_NODE_NAME_UNKNOWN_"  # rclpy's name of a publisher's node while discovery still goes on
 NEWCOMER = 3.0  # s of simulated time, during which it is this simulator that leaves when there are two
 
 
@@ -25,13 +26,15 @@ def refuse_company(node: Node) -> None:
         check_company(node)
 
 
-def check_company(node: Node, own: int = 0) -> None:
-    """See that nobody offers /clock beyond the ``own`` publishers of this simulator.
+def check_company(node: Node, own: int = 0, beside: str = "") -> None:
+    """See that nobody offers /clock beyond the ``own`` publishers of this simulator and the node ``beside`` it.
 
     Raises:
         OutlapError: somebody does.
     """
-    if node.count_publishers("/clock") > own:
+    ours = {beside, UNKNOWN} if beside else set()
+    others = [found for found in node.get_publishers_info_by_topic("/clock") if found.node_name not in ours]
+    if len(others) > own:
         domain = os.environ.get("ROS_DOMAIN_ID", "0")
         raise OutlapError(
             f"another simulator is already running on ROS_DOMAIN_ID {domain}: stop it, "

@@ -20,8 +20,8 @@ from outlap.gazebo.world import start_pose
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
-from .company import refuse_company
-from .program import OK, Diagnostics, read_parameters, run
+from .company import NEWCOMER, check_company, refuse_company
+from .program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
 
 LOOK = 0.2  # s between two looks whether Gazebo still runs
 ESCALATION = ((signal.SIGINT, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))  # s that each one gets
@@ -54,6 +54,8 @@ class GazeboNode(Node):
             start = start_pose(load_track(parameters.track), load_car(parameters.car))
         path.write_text(assemble(parameters.world, car_sdf(car_urdf(parameters.car)), path.parent, start))
         refuse_company(self)
+        self._steady = steady_clock()
+        self._newcomer = seconds(self._steady) + NEWCOMER  # until then
         self._diagnostics = Diagnostics(self, self._status)
 
     def spin_once(self, executor: Executor) -> None:
@@ -80,6 +82,9 @@ class GazeboNode(Node):
         self._folder.cleanup()
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+        # On a busy machine discovery can take longer than the wait before the start.
+        if seconds(self._steady) < self._newcomer:
+            check_company(self, beside="gazebo_port")
         return OK, "running", {"partition": os.environ.get("GZ_PARTITION", "")}
 
 
