@@ -5,7 +5,19 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).resolve().parent  # colcon --symlink-install runs a link to this file elsewhere
-NODES = ("camera", "policy", "motor", "simulator", "gazebo", "gazebo_port", "frames", "referee", "trainer", "viewer")
+NODES = (
+    "camera",
+    "policy",
+    "motor",
+    "simulator",
+    "gazebo",
+    "gazebo_port",
+    "gazebo_randomizer",
+    "frames",
+    "referee",
+    "trainer",
+    "viewer",
+)
 
 # What the car needs: no torch, no compiler.
 CAR = [

@@ -25,12 +25,13 @@ from outlap.simulation.dressing import draw_looks, settle
 from outlap.simulation.fleet import Fleet, road_bounds
 from outlap.simulation.look import Looks
 from outlap.simulation.optics import draw_optics
-from outlap.simulation.randomization import CameraRanges, Randomization
+from outlap.simulation.randomization import Randomization
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Camera, Car
 
+PLAIN = ("ground", "walls", "sun", "opposite_sun")  # what a world made of a track holds at first
 SCENERY = ("model", "light")  # elements of a world that are drawn anew
 GAMMA = 2.2  # grey levels to this power are light, about
 SHARE = 1 / 3  # of the light that all see in Gazebo's worlds comes from all around, and stays as it is
@@ -46,6 +47,7 @@ class Episode:
     noise: float  # grey levels, deviation of each pixel's
     light: float  # on everything; 1 shows every colour as it is, and a third is the least
     turn: float  # rad, about the vertical, by which the sunlight is turned
+    zoom: float  # focal length as a part of the car file's
 
 
 def draw_episode(randomization: Randomization, track: Track, car: Car, rng: np.random.Generator) -> Episode:
@@ -64,7 +66,9 @@ def draw_episode(randomization: Randomization, track: Track, car: Car, rng: np.r
     noise = 0.0 if randomization.look is None else float(looks.scalars["noise"][0])
     drawn = _body(randomization, tracks, car, rng)
     drawn = drawn.model_copy(update={"camera": _camera(randomization, drawn, rng)})
-    return Episode(looks, drawn, noise, max(light**GAMMA, SHARE), float(rng.uniform(0, 2 * math.pi)))
+    given = None if randomization.camera is None else randomization.camera.focal_length
+    zoom = 1.0 if given is None else float(given.draw(rng, 1)[0])
+    return Episode(looks, drawn, noise, max(light**GAMMA, SHARE), float(rng.uniform(0, 2 * math.pi)), zoom)
 
 
 def scenery(track: Track, episode: Episode, folder: Path, mark: str) -> dict[str, str]:
@@ -73,8 +77,8 @@ def scenery(track: Track, episode: Episode, folder: Path, mark: str) -> dict[str
     Args:
         track: the track.
         episode: the draw.
-        folder: where the pictures go; a new one each time, since Gazebo shows a picture that it knows again.
-        mark: ends every name, so that the new can come before the old goes.
+        folder: where the pictures go.
+        mark: part of every name, another each time, so that the new can come before the old goes.
 
     Raises:
         OutlapError: the folder cannot be written.
@@ -83,8 +87,10 @@ def scenery(track: Track, episode: Episode, folder: Path, mark: str) -> dict[str
     room = looks.scalars[0]
     ground = draw_ground(track, looks)
     longest = max(room["room_east"] - room["room_west"], room["room_north"] - room["room_south"])
-    write_atomic(folder / GROUND_FILE, png(ground.picture))
-    write_atomic(folder / WALL_FILE, png(draw_wall(looks, float(longest))))
+    # Gazebo knows a picture by its name alone, wherever it lies, and would show an earlier one of that name again.
+    files = {name: folder.resolve() / f"{mark}_{name}" for name in (GROUND_FILE, WALL_FILE)}
+    write_atomic(files[GROUND_FILE], png(ground.picture))
+    write_atomic(files[WALL_FILE], png(draw_wall(looks, float(longest))))
     world = parse_sdf(world_sdf(track, ground, looks, (0.0, 0.0, 0.0)), "the drawn world", "SDF").find("world")
     assert world is not None, "it was just written"
     documents: dict[str, str] = {}
@@ -93,7 +99,7 @@ def scenery(track: Track, episode: Episode, folder: Path, mark: str) -> dict[str
             if thing.tag == "light":
                 _shine(thing, episode)
             for picture in thing.iter("albedo_map"):
-                picture.text = str(folder.resolve() / (picture.text or ""))
+                picture.text = str(files[picture.text or ""])
             name = f"{thing.get('name')}_{mark}"
             thing.set("name", name)
             root = Element("sdf", {"version": VERSION})
@@ -112,10 +118,10 @@ def drawn_car(episode: Episode) -> str:
         path = Path(folder) / "car.yaml"
         path.write_text(yaml.safe_dump(episode.car.model_dump(mode="json")))
         text = car_sdf(car_urdf(path))
-    if not episode.noise:
-        return text
     root = parse_sdf(text, "the drawn car", "SDF")
     for camera in root.iter("camera"):
+        for fov in camera.findall("horizontal_fov"):
+            fov.text = f"{2 * math.atan(math.tan(float(fov.text or 0) / 2) / episode.zoom):.6g}"
         noise = add(camera, "noise")
         add(noise, "type", "gaussian")
         add(noise, "mean", 0)
@@ -144,16 +150,13 @@ def _camera(randomization: Randomization, car: Car, rng: np.random.Generator) ->
     """The car file's camera, off by as much as a drawn one is off the canonical view."""
     view, camera = View(), car.camera
     optics = draw_optics(randomization, view, 1, rng)[0]
-    ranges = randomization.camera or CameraRanges()
-    factor = 1.0 if ranges.focal_length is None else float(ranges.focal_length.draw(rng, 1)[0])
     return camera.model_copy(
         update={
             "x": camera.x + float(optics["x"]),
-            "height": min(camera.height * float(optics["height"]) / view.camera_height, HIGHEST),
-            "pitch": camera.pitch + float(optics["pitch"]) - view.pitch,
+            "height": min(camera.height * (float(optics["height"]) / view.camera_height), HIGHEST),
+            "pitch": camera.pitch + (float(optics["pitch"]) - view.pitch),
             "roll": camera.roll + float(optics["roll"]),
             "yaw": camera.yaw + float(optics["yaw"]),
-            "lens": camera.lens.model_copy(update={"fx": camera.lens.fx * factor, "fy": camera.lens.fy * factor}),
         }
     )
 

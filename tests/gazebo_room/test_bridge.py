@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from outlap_nodes.gazebo_port import JOINTS, MODEL, SERVICE
+from outlap_nodes.gazebo_randomizer import CREATE, REMOVE
 
 from outlap.files import share_directory
 from outlap.gazebo.assemble import MODEL as CAR
@@ -70,7 +71,12 @@ def test_the_launch_file_bridges_the_service_and_sets_the_pictures_quality() -> 
     document = read_document(share_directory() / "launch" / "simulator_gazebo.launch.xml")
     (group,) = document.named("group")
     (bridge,) = [node for node in group.named("node") if node["pkg"] == "ros_gz_bridge"]
-    assert bridge["args"] == f"{SERVICE}@ros_gz_interfaces/srv/SetEntityPose"
+    # And what gazebo_randomizer asks for.
+    assert bridge["args"].split() == [
+        f"{SERVICE}@ros_gz_interfaces/srv/SetEntityPose",
+        f"{CREATE}@ros_gz_interfaces/srv/SpawnEntity",
+        f"{REMOVE}@ros_gz_interfaces/srv/DeleteEntity",
+    ]
     assert f"/world/{WORLD}/set_pose" == SERVICE
     assert MODEL == CAR
     parameters = {param["name"]: param["value"] for param in bridge.named("param")}
