@@ -135,7 +135,7 @@ def _body(randomization: Randomization, tracks: TrackSet, car: Car, rng: np.rand
     draw_bodies(randomization.car, fleet, np.zeros(1, np.int64), rng)
     row = fleet.parameter[0]
     mass = float(row[dynamics.MASS])
-    body = {"mass": mass, "yaw_inertia": car.body.yaw_inertia * mass / car.body.mass}
+    body = {"mass": mass, "yaw_inertia": car.body.yaw_inertia * (mass / car.body.mass)}
     tyres = {"friction": float(row[dynamics.FRICTION]), "cornering_stiffness": float(row[dynamics.STIFFNESS])}
     return car.model_copy(
         update={
