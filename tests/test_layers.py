@@ -17,12 +17,15 @@ LONGEST = 400  # lines
 # What each part may import besides itself and the modules at the top (errors, files, …). There is no way round.
 GROUND = ("track", "vehicle", "camera")
 MIDDLE = (*GROUND, "simulation", "policy")
-UPPER = (*MIDDLE, "learning", "racing", "safety", "footage")
+UPPER = (*MIDDLE, "learning", "racing", "safety", "footage", "drivers", "recording")
 MAY_IMPORT = {
     "vehicle": (),
     "camera": ("vehicle",),
     "track": ("vehicle",),
     "safety": ("vehicle",),
+    "drivers": ("vehicle",),
+    "recording": MIDDLE,
+    "calibration": ("vehicle", "camera", "drivers"),
     "launching": (),
     "simulation": GROUND,
     "policy": GROUND,
@@ -32,7 +35,7 @@ MAY_IMPORT = {
     "gazebo": (*GROUND, "simulation"),
     "evaluation": (*MIDDLE, "learning"),
     "nodes": (*UPPER, "gazebo"),
-    "cli": (*UPPER, "evaluation", "launching", "gazebo"),
+    "cli": (*UPPER, "evaluation", "launching", "gazebo", "calibration"),
 }
 ROS = ("rclpy", "ament_index_python", "launch", "launch_ros", "outlap_nodes")
 ROS_SUFFIXES = ("_msgs", "_srvs", "_interfaces")

@@ -9,6 +9,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from outlap.errors import OutlapError
 
@@ -45,10 +46,32 @@ def claim_domain() -> Iterator[Domain]:
         held.socket.close()
 
 
-def _claim_named(text: str) -> Domain:
+def running_domain() -> int:
+    """The ROS domain of the graph to talk to: ``ROS_DOMAIN_ID`` where it is set, else that of the one Outlap graph here.
+
+    Raises:
+        OutlapError: no Outlap graph runs on this machine, or several; or ``ROS_DOMAIN_ID`` is no domain.
+    """
+    text = os.environ.get("ROS_DOMAIN_ID", "").strip()
+    if text:
+        return _number(text)
+    name = _address(0).removesuffix("0").replace("\0", "@")
+    sockets = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()]
+    running = sorted({int(path.removeprefix(name)) for path in sockets if path.startswith(name)})
+    if len(running) == 1:
+        return running[0]
+    found = f"{len(running)} run, on the domains {', '.join(map(str, running))}" if running else "none runs"
+    raise OutlapError(f"of Outlap's graphs {found} on this machine: choose one with ROS_DOMAIN_ID=….")
+
+
+def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= LARGEST):
         raise OutlapError(f"ROS_DOMAIN_ID={text!r} is not a ROS domain: it must be a whole number from 0 to {LARGEST}.")
-    domain = int(text)
+    return int(text)
+
+
+def _claim_named(text: str) -> Domain:
+    domain = _number(text)
     claim = _bind(domain)
     if claim is None:
         raise OutlapError(

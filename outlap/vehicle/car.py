@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory
+from outlap.vehicle.hardware import CameraDevice, Hardware
 
 Positive = Annotated[float, Field(gt=0)]
 GRAVITY = 9.81  # m/s^2
@@ -85,6 +86,7 @@ class Camera(Model):
     yaw: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0  # rad, positive looks left
     rate: Annotated[float, Field(gt=0, le=240)]  # frames per second
     lens: Lens
+    device: CameraDevice | None = None  # the real one; none: the car is only simulated
 
 
 class Car(Model):
@@ -97,6 +99,21 @@ class Car(Model):
     drive: Drive
     tyres: Tyres
     camera: Camera
+    actuator: Hardware | None = None  # what steers and drives the real one; none: the car is only simulated
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> Self:
+        if self.actuator is None:
+            return self
+        reach, (forward, backward) = self.actuator.steering.reach, self.actuator.speed.fastest
+        for key, limit, reached in (
+            ("steering.max_angle", self.steering.max_angle, reach),
+            ("drive.max_speed", self.drive.max_speed, forward),
+            ("drive.max_reverse_speed", self.drive.max_reverse_speed, backward),
+        ):
+            if limit > reached + 1e-6:
+                raise ValueError(f"{key} is {limit:g}, but the signals of actuator reach {reached:g} only")
+        return self
 
     @property
     def max_curvature(self) -> float:

@@ -13,7 +13,7 @@ import pytest
 
 from outlap.errors import OutlapError
 from outlap.files import lock_folder
-from outlap.launching.domain import PORT_BASE, PORT_OFFSET, PORT_STEP, claim_domain
+from outlap.launching.domain import PORT_BASE, PORT_OFFSET, PORT_STEP, claim_domain, running_domain
 
 HOLD = """
 import sys, time
@@ -94,3 +94,17 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutlapError, match="cannot write to"), lock_folder(tmp_path / "file" / "run"):
         pass
+
+
+def test_the_one_graph_that_runs_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", "231")
+    assert running_domain() == 231
+    monkeypatch.setenv("ROS_DOMAIN_ID", "two")
+    with pytest.raises(OutlapError, match="is not a ROS domain"):
+        running_domain()
+    monkeypatch.delenv("ROS_DOMAIN_ID")
+    several = pytest.raises(OutlapError, match="choose one with ROS_DOMAIN_ID")
+    with claim_domain() as first, claim_domain() as second, several as refusal:
+        running_domain()
+    assert str(first.id) in str(refusal.value)
+    assert str(second.id) in str(refusal.value)
