@@ -47,7 +47,7 @@ def claim_domain() -> Iterator[Domain]:
 
 
 def running_domain() -> int:
-    """The ROS domain of the graph to talk to: ``ROS_DOMAIN_ID`` where it is set, else that of the one Outlap graph here.
+    """The ROS domain of the graph to talk to: ``ROS_DOMAIN_ID`` where set, else that of the one Outlap graph here.
 
     Raises:
         OutlapError: no Outlap graph runs on this machine, or several; or ``ROS_DOMAIN_ID`` is no domain.
