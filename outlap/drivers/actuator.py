@@ -37,6 +37,13 @@ class Actuator(ABC):
             ActuatorError: it was not taken.
         """
 
+    def health(self, now: float) -> dict[str, object]:
+        """What the hardware says of itself, by name, for /diagnostics; empty where it says nothing.
+
+        Never waits, raises or moves anything. Only the motor's process asks: answers go to one reader.
+        """
+        return {}
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the hardware, without writing anything. Never raises, and may be called again."""
