@@ -22,6 +22,9 @@ from outlap.track.formats import save_track
 from outlap.track.track import Track
 from outlap.vehicle.car import Car, load_car
 
+# Fixtures and hooks of tests in several rooms; modules beside this file.
+pytest_plugins = ("live_graph", "fault_figures")
+
 RING_RADIUS = 1.2  # m, of the centre line
 RING_HALF_WIDTH = 0.4  # m
 # The quick recipe made tiny: every part of it, in seconds.
