@@ -159,10 +159,12 @@ def _scene(track: Track, camera: View) -> tuple[str, dict[str, bytes]]:
     walls = "".join(
         f'<geom type="plane" pos="{px} {py} {half_z}" xyaxes="{axes}" size="{half} {half_z} 1" material="wall"/>'
         for px, py, axes, half in (
-            (low[0], y, "0 1 0 0 0 1", half_y), (high[0], y, "0 -1 0 0 0 1", half_y),
-            (x, low[1], "-1 0 0 0 0 1", half_x), (x, high[1], "1 0 0 0 0 1", half_x),
+            (low[0], y, "0 1 0 0 0 1", half_y),
+            (high[0], y, "0 -1 0 0 0 1", half_y),
+            (x, low[1], "-1 0 0 0 0 1", half_x),
+            (x, high[1], "1 0 0 0 0 1", half_x),
         )
-    )  # fmt: skip
+    )
     sky = " ".join(str(value / 255) for value in colours[SKY])
     car = load_car().camera
     fovy = np.degrees(2 * np.arctan(camera.height / 2 / camera.focal_length))

@@ -95,9 +95,14 @@ class Peer:
             environment = sb3.common.vec_env.VecFrameStack(environment, frames, channels_order="first")
         warnings.filterwarnings("ignore", category=UserWarning, module="stable_baselines3")
         self._model = sb3.PPO(
-            "CnnPolicy", environment, n_steps=PEER_STEPS, batch_size=PEER_BATCH, n_epochs=PEER_EPOCHS, device="cpu",
+            "CnnPolicy",
+            environment,
+            n_steps=PEER_STEPS,
+            batch_size=PEER_BATCH,
+            n_epochs=PEER_EPOCHS,
+            device="cpu",
             seed=SEED,
-        )  # fmt: skip
+        )
         self._model.learn(PEER_CARS * PEER_STEPS)
 
     def run(self, seconds: float) -> tuple[float, float]:

@@ -31,16 +31,28 @@ RING_HALF_WIDTH = 0.4  # m
 TINY: dict[str, Any] = {
     "tracks": 2,
     "teacher": {
-        "cars": 8, "iterations": 3, "head_start": 1, "beside": 1, "steps": 6, "hidden": [8], "epochs": 1,
+        "cars": 8,
+        "iterations": 3,
+        "head_start": 1,
+        "beside": 1,
+        "steps": 6,
+        "hidden": [8],
+        "epochs": 1,
         "minibatches": 2,
     },
     "student": {"frame_offsets": [0, 2], "channels": [4, 4], "hidden": 8},
     "distill": {
-        "cars": 4, "steps": 8, "teacher_steps": 1, "mixed_steps": 3, "batches": 1, "final_batches": 5, "batch": 8,
+        "cars": 4,
+        "steps": 8,
+        "teacher_steps": 1,
+        "mixed_steps": 3,
+        "batches": 1,
+        "final_batches": 5,
+        "batch": 8,
         "iteration_steps": 3,
     },
     "validation": {"cars": 2, "tracks": ["oval"], "every": 2, "until_clean": 2, "last_cars": 6},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")

@@ -118,18 +118,25 @@ def _print(result: Evaluation) -> None:
     table = Table(Column("track", overflow="fold"), "clean", "completed", "off track", "mean lap", "÷ optimal")
     for one in result.tracks:
         table.add_row(
-            one.track, percent(one.clean, one.laps), f"{one.completed}/{one.laps}", str(one.off_track),
-            seconds(one.mean_lap_time_s), ratio(one.over_optimal),
-        )  # fmt: skip
+            one.track,
+            percent(one.clean, one.laps),
+            f"{one.completed}/{one.laps}",
+            str(one.off_track),
+            seconds(one.mean_lap_time_s),
+            ratio(one.over_optimal),
+        )
     console.print(table)
     if result.perturbations:
         table = Table("disturbance", "that is", "clean", "95 %", "mean lap")
         for row in result.perturbations:
             low, high = row.clean_interval
             table.add_row(
-                row.name, row.says, percent(row.clean, row.laps), f"{low:.1%} – {high:.1%}",
+                row.name,
+                row.says,
+                percent(row.clean, row.laps),
+                f"{low:.1%} – {high:.1%}",
                 seconds(row.mean_lap_time_s),
-            )  # fmt: skip
+            )
         console.print(table)
     clean, laps = sum(trial.clean for trial in result.trials), len(result.trials)
     low, high = result.clean_interval
@@ -139,5 +146,7 @@ def _print(result: Evaluation) -> None:
         f"randomization {result.randomization}, {seeds}"
     )
     if result.over_optimal is not None:
-        print(f"mean lap time ÷ time-optimal lap: {result.over_optimal:.3f} from a standing start, "
-              f"{result.over_flying:.3f} against a flying one")  # fmt: skip
+        print(
+            f"mean lap time ÷ time-optimal lap: {result.over_optimal:.3f} from a standing start, "
+            f"{result.over_flying:.3f} against a flying one"
+        )

@@ -140,6 +140,13 @@ def _print(found: Report) -> None:
 def _cells(row: Row) -> list[str]:
     human, yaw = row.human, row.yaw
     return [
-        row.name, str(row.frames), f"{human.correlation:.3f}", f"{human.sign_agreement:.1%}", f"{human.lag_s:+.2f}",
-        f"{human.gain:.3f}", f"{row.mirror_consistency:.3f}", f"{yaw.correlation:.3f}", f"{yaw.sign_agreement:.1%}",
-    ]  # fmt: skip
+        row.name,
+        str(row.frames),
+        f"{human.correlation:.3f}",
+        f"{human.sign_agreement:.1%}",
+        f"{human.lag_s:+.2f}",
+        f"{human.gain:.3f}",
+        f"{row.mirror_consistency:.3f}",
+        f"{yaw.correlation:.3f}",
+        f"{yaw.sign_agreement:.1%}",
+    ]

@@ -118,10 +118,15 @@ def _camera(focal: float, pitch: float, known: Known, view: View, size: tuple[in
         "pitch": pitch if known.pitch is not None else float(np.clip(pitch, -0.5, 1.2)),
         "rate": 20.0,
         "lens": {
-            "model": "fisheye", "width": width, "height": height, "fx": focal * width, "fy": focal * width,
-            "cx": (width - 1) / 2, "cy": (height - 1) / 2,
+            "model": "fisheye",
+            "width": width,
+            "height": height,
+            "fx": focal * width,
+            "fy": focal * width,
+            "cx": (width - 1) / 2,
+            "cy": (height - 1) / 2,
         },
-    }  # fmt: skip
+    }
     return validate(content, Camera, "the camera given by --focal, --pitch and --camera-height", "camera")
 
 

@@ -16,11 +16,22 @@ WORLD_SUFFIXES = (".sdf", ".world")
 # Elements whose text names a file; those of a plugin are its own business.
 FILES = frozenset(
     {
-        "uri", "cubemap_uri", "filename", "albedo_map", "normal_map", "roughness_map", "metalness_map", "specular_map",
-        "glossiness_map", "emissive_map", "light_map", "environment_map", "ambient_occlusion_map",
+        "uri",
+        "cubemap_uri",
+        "filename",
+        "albedo_map",
+        "normal_map",
+        "roughness_map",
+        "metalness_map",
+        "specular_map",
+        "glossiness_map",
+        "emissive_map",
+        "light_map",
+        "environment_map",
+        "ambient_occlusion_map",
         "color_range_image",
     }
-)  # fmt: skip
+)
 HEIGHTMAP_FILES = frozenset({"diffuse", "normal"})  # likewise within <texture>; elsewhere they are colours
 
 

@@ -76,15 +76,44 @@ def parameters(moment: Moment, wheelbase: float, road: Road) -> Iterator[dict[st
     m = moment
     degrees = np.degrees
     columns = (
-        m.clearance > 0, m.x, m.y, degrees(m.yaw), np.abs(m.offset), m.s, np.clip(100 * m.travelled / m.length, 0, 100),
-        m.steps, m.wanted_speed, degrees(np.arctan(m.curvature * wheelbase)), m.width, m.length,
-        road.behind(m.track, m.s),m.offset > 0, m.off_road, m.time, m.track,
-    )  # fmt: skip
+        m.clearance > 0,
+        m.x,
+        m.y,
+        degrees(m.yaw),
+        np.abs(m.offset),
+        m.s,
+        np.clip(100 * m.travelled / m.length, 0, 100),
+        m.steps,
+        m.wanted_speed,
+        degrees(np.arctan(m.curvature * wheelbase)),
+        m.width,
+        m.length,
+        road.behind(m.track, m.s),
+        m.offset > 0,
+        m.off_road,
+        m.time,
+        m.track,
+    )
     # As lists: numbers of NumPy's own are slow one by one, and some users' files ask for their type.
     for (
-        all_wheels, x, y, heading, distance, projection, progress, steps, speed, angle, width, length, behind, left,
-        off_road, time, track,
-    ) in zip(*(column.tolist() for column in columns), strict=True):  # fmt: skip
+        all_wheels,
+        x,
+        y,
+        heading,
+        distance,
+        projection,
+        progress,
+        steps,
+        speed,
+        angle,
+        width,
+        length,
+        behind,
+        left,
+        off_road,
+        time,
+        track,
+    ) in zip(*(column.tolist() for column in columns), strict=True):
         yield {
             "all_wheels_on_track": all_wheels,
             "x": x,

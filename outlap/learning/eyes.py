@@ -75,9 +75,11 @@ class Eyes:
         if self.randomization.look is None:
             looks = Looks.plain(len(rows), *self._bounds())
             for name, values in (
-                ("room_west", self._low[track, 0] - 1.5), ("room_east", self._high[track, 0] + 1.5),
-                ("room_south", self._low[track, 1] - 1.5), ("room_north", self._high[track, 1] + 1.5),
-            ):  # fmt: skip
+                ("room_west", self._low[track, 0] - 1.5),
+                ("room_east", self._high[track, 0] + 1.5),
+                ("room_south", self._low[track, 1] - 1.5),
+                ("room_north", self._high[track, 1] + 1.5),
+            ):
                 looks.scalars[name] = values
             self._looks.put(rows, looks, slice(None))
         begin = 0

@@ -125,8 +125,12 @@ class PixelPPO(PPO):
             old: Any = batch.old_distribution_params
             divergence[half] = float(distribution.kl_divergence(old, distribution.params).mean())
         actions, advantages, values, returns, chances = (
-            batch.actions, batch.advantages, batch.values, batch.returns, batch.old_actions_log_prob,
-        )  # fmt: skip
+            batch.actions,
+            batch.advantages,
+            batch.values,
+            batch.returns,
+            batch.old_actions_log_prob,
+        )
         assert actions is not None and advantages is not None and values is not None
         assert returns is not None and chances is not None
         ratio = torch.exp(distribution.log_prob(actions) - chances.squeeze(-1))

@@ -202,14 +202,26 @@ class _Run:
         pixels = isinstance(config, PixelTrainingConfig)
         ppo, drawn = (config.ppo, config.randomization) if pixels else (config.teacher, config.teacher.randomization)
         with opened_reward(
-            config.reward, config.task, tracks, self.car, ppo.cars, self._streams[5], ppo.discount,
+            config.reward,
+            config.task,
+            tracks,
+            self.car,
+            ppo.cars,
+            self._streams[5],
+            ppo.discount,
             self.out / "reward.log",
-        ) as reward:  # fmt: skip
+        ) as reward:
             # Who learns from rewards: the teacher, or what drives in the end.
             task = DrivingTask(
-                tracks, self.car, ppo.cars, config.task, self._streams[1], drawn, reward,
+                tracks,
+                self.car,
+                ppo.cars,
+                config.task,
+                self._streams[1],
+                drawn,
+                reward,
                 one_lap=config.reward != BUILT_IN,
-            )  # fmt: skip
+            )
             if pixels:
                 return self._finish(self._tried(config, task, state, warming))
             return self._finish(self._taught(config, tracks, task, state, warming))
@@ -228,9 +240,12 @@ class _Run:
         """Validate ``student`` as it learns, and publish it."""
         self._student = student
         self._validation = Validation(
-            self.config.validation, self.car, self.config.task, contract(self.config, self.car, self.seed),
+            self.config.validation,
+            self.car,
+            self.config.task,
+            contract(self.config, self.car, self.seed),
             self._streams[6],
-        )  # fmt: skip
+        )
 
     def _taught(
         self, config: TrainingConfig, tracks: TrackSet, task: DrivingTask, state: State, warming: Warming

@@ -102,12 +102,25 @@ def _draw(ranges: LookRanges, n: int, rng: np.random.Generator) -> Looks:
 
     contrast = _colours(looks, drawn)
     for name, field in (
-        ("line_width", "line_width"), ("line_inset", "line_inset"), ("line_bend", "line_bend"), ("wear", "wear"),
-        ("centre_line", "centre_line"), ("dash_part", "dash_duty"), ("floor_tile", "floor_tile"),
-        ("grain_scale", "grain_scale"), ("joint", "joint"), ("shadow", "shadow"), ("shadow_part", "shadow_duty"),
-        ("wall_height", "wall_height"), ("wall_scale", "wall_scale"), ("wall_tile", "wall_tile"), ("gain", "gain"),
-        ("tone_curve", "curve"), ("vignette", "vignette"), ("noise", "noise"),
-    ):  # fmt: skip
+        ("line_width", "line_width"),
+        ("line_inset", "line_inset"),
+        ("line_bend", "line_bend"),
+        ("wear", "wear"),
+        ("centre_line", "centre_line"),
+        ("dash_part", "dash_duty"),
+        ("floor_tile", "floor_tile"),
+        ("grain_scale", "grain_scale"),
+        ("joint", "joint"),
+        ("shadow", "shadow"),
+        ("shadow_part", "shadow_duty"),
+        ("wall_height", "wall_height"),
+        ("wall_scale", "wall_scale"),
+        ("wall_tile", "wall_tile"),
+        ("gain", "gain"),
+        ("tone_curve", "curve"),
+        ("vignette", "vignette"),
+        ("noise", "noise"),
+    ):
         if (values := drawn(name)) is not None:
             scalars[field] = values
     for name, field, scale in (("centre_width", "centre_half", 0.5), ("joint_width", "joint_half", 0.5)):

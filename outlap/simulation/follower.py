@@ -90,10 +90,21 @@ class LineFollower:
             raise ValueError(f"{len(self.lines)} lines for {len(fleet.tracks.tracks)} tracks")
         curvature, speed = np.empty(fleet.n), np.empty(fleet.n)
         _act(
-            fleet.state, fleet.parameter, fleet.track, fleet.located.s, fleet.delay * TICK + self._hold,
-            fleet.tracks.length, self._nodes, self._at, self._start, self._spacing,
-            self._limits.speed, self._limits.curvature, curvature, speed,
-        )  # fmt: skip
+            fleet.state,
+            fleet.parameter,
+            fleet.track,
+            fleet.located.s,
+            fleet.delay * TICK + self._hold,
+            fleet.tracks.length,
+            self._nodes,
+            self._at,
+            self._start,
+            self._spacing,
+            self._limits.speed,
+            self._limits.curvature,
+            curvature,
+            speed,
+        )
         return curvature, speed
 
 
@@ -103,9 +114,21 @@ def _nodes(line: FastestLine) -> Floats:
 
 @njit(cache=True)
 def _act(
-    state, parameter, track, progress, delay, length, nodes, at, start, spacing, speed_limit, curvature_limit,
-    curvature, speed,
-):  # fmt: skip
+    state,
+    parameter,
+    track,
+    progress,
+    delay,
+    length,
+    nodes,
+    at,
+    start,
+    spacing,
+    speed_limit,
+    curvature_limit,
+    curvature,
+    speed,
+):
     for c in range(len(state)):
         which = track[c]
         first, count = start[which], start[which + 1] - start[which]

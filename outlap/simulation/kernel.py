@@ -63,9 +63,29 @@ def _kernel(channels: int, sources: int) -> Any:
 
     @numba.njit(**FAST, nogil=True, cache=True)
     def draw(
-        tables, lenses, through, rotation, eye, track, map_lines, map_along, map_start, frame, lap, road_width,
-        looks, colours, boxes, box_colours, tile, noise, noise_start, out, first, last,
-    ):  # fmt: skip
+        tables,
+        lenses,
+        through,
+        rotation,
+        eye,
+        track,
+        map_lines,
+        map_along,
+        map_start,
+        frame,
+        lap,
+        road_width,
+        looks,
+        colours,
+        boxes,
+        box_colours,
+        tile,
+        noise,
+        noise_start,
+        out,
+        first,
+        last,
+    ):
         # Naming them keeps the variants and versions apart in the compiler's cache, which knows them by what they name.
         begin = first if channels and sources else 0
         P = PIECE  # noqa: N806  as short as the indices that it stands in

@@ -73,19 +73,41 @@ class Looks:
             np.zeros((n, BOXES, 3), np.float32),
         )
         values = {
-            "line_width": 0.05, "left_line": 1, "right_line": 1, "centre_line": 1, "centre_half": 0.0125,
-            "dash_rate": 2.5, "dash_duty": 0.5, "floor_grain": 6, "road_grain": 4, "grain_scale": 80,
-            "joint_rate": 1, "joint_cross": 1, "joint_cos": 1, "wall_height": 1.5, "wall_scale": 60, "gain": 1,
-            "vignette": 0.1, "noise": 1.5,
-            "room_west": low[0] - 1.5, "room_east": high[0] + 1.5,
-            "room_south": low[1] - 1.5, "room_north": high[1] + 1.5,
-        }  # fmt: skip
+            "line_width": 0.05,
+            "left_line": 1,
+            "right_line": 1,
+            "centre_line": 1,
+            "centre_half": 0.0125,
+            "dash_rate": 2.5,
+            "dash_duty": 0.5,
+            "floor_grain": 6,
+            "road_grain": 4,
+            "grain_scale": 80,
+            "joint_rate": 1,
+            "joint_cross": 1,
+            "joint_cos": 1,
+            "wall_height": 1.5,
+            "wall_scale": 60,
+            "gain": 1,
+            "vignette": 0.1,
+            "noise": 1.5,
+            "room_west": low[0] - 1.5,
+            "room_east": high[0] + 1.5,
+            "room_south": low[1] - 1.5,
+            "room_north": high[1] + 1.5,
+        }
         for name, value in values.items():
             looks.scalars[name] = value
         looks.colours[:] = [
-            [96, 128, 100], [52, 52, 56], [235, 235, 235], [240, 160, 40],
-            [80, 80, 80], [120, 118, 112], [205, 203, 198], [215, 222, 232],
-        ]  # fmt: skip
+            [96, 128, 100],
+            [52, 52, 56],
+            [235, 235, 235],
+            [240, 160, 40],
+            [80, 80, 80],
+            [120, 118, 112],
+            [205, 203, 198],
+            [215, 222, 232],
+        ]
         return looks
 
     def put(self, rows: NDArray[np.int64], other: Looks, others: NDArray[np.int64] | slice) -> None:

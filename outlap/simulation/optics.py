@@ -55,11 +55,19 @@ def draw_optics(randomization: Randomization, view: View, n: int, rng: np.random
     optics = np.zeros(n, OPTICS)
     optics["height"], optics["pitch"] = view.camera_height, view.pitch
     for ranges, name, base, scale in (
-        (camera, "x", 0, 1), (camera, "height", 0, view.camera_height), (camera, "pitch", view.pitch, 1),
-        (camera, "roll", 0, 1), (camera, "yaw", 0, 1), (camera, "shake", 0, 1), (picture, "exposure_time", 0, 1),
-        (picture, "readout_time", 0, 1), (picture, "defocus", 0, 1), (picture, "compression", 0, 1),
-        (picture, "dropped", 0, 1), (picture, "late", 0, 1),
-    ):  # fmt: skip
+        (camera, "x", 0, 1),
+        (camera, "height", 0, view.camera_height),
+        (camera, "pitch", view.pitch, 1),
+        (camera, "roll", 0, 1),
+        (camera, "yaw", 0, 1),
+        (camera, "shake", 0, 1),
+        (picture, "exposure_time", 0, 1),
+        (picture, "readout_time", 0, 1),
+        (picture, "defocus", 0, 1),
+        (picture, "compression", 0, 1),
+        (picture, "dropped", 0, 1),
+        (picture, "late", 0, 1),
+    ):
         if (given := getattr(ranges, name)) is not None:
             optics[name] = base + scale * given.draw(rng, n)
     if picture.frame_delay is not None:
@@ -106,9 +114,14 @@ def _mask(ranges: CoverageRanges, view: View, rng: np.random.Generator) -> NDArr
         )
         rows = round(RAW_WIDTH / aspect)
         lens = Lens(
-            model="fisheye" if fisheye > 0.5 else "pinhole", width=RAW_WIDTH, height=rows,
-            fx=focal * RAW_WIDTH, fy=focal * RAW_WIDTH, cx=(RAW_WIDTH - 1) / 2, cy=(rows - 1) / 2,
-        )  # fmt: skip
+            model="fisheye" if fisheye > 0.5 else "pinhole",
+            width=RAW_WIDTH,
+            height=rows,
+            fx=focal * RAW_WIDTH,
+            fy=focal * RAW_WIDTH,
+            cx=(RAW_WIDTH - 1) / 2,
+            cy=(rows - 1) / 2,
+        )
         mount = min(height * view.camera_height, 1.0)
         camera = Camera(x=0, height=mount, pitch=pitch, roll=roll, yaw=yaw, rate=30, lens=lens)
         # The very warp of the camera node, of a white picture, with black where nothing is seen.

@@ -96,11 +96,27 @@ class Renderer:
         rows, columns = -(-self.height // DOWN), -(-self.width // ACROSS)
         out = np.empty((n, rows * DOWN, columns * ACROSS * self.channels), dtype=np.uint8)
         arguments = (
-            self._table, self._blocks, through, rotation.astype(np.float32), eye.astype(np.float32),
-            track.astype(np.int64), self._lines, self.maps.along, self.maps.start, self.maps.frame, self.maps.lap,
-            self.maps.width, looks.scalars, colours, looks.boxes, boxes, self._tiles, self._noise,
-            (NOISE_TABLE * (self.rng.random(n) if grain is None else grain)).astype(np.int64), out.view(np.int64),
-        )  # fmt: skip
+            self._table,
+            self._blocks,
+            through,
+            rotation.astype(np.float32),
+            eye.astype(np.float32),
+            track.astype(np.int64),
+            self._lines,
+            self.maps.along,
+            self.maps.start,
+            self.maps.frame,
+            self.maps.lap,
+            self.maps.width,
+            looks.scalars,
+            colours,
+            looks.boxes,
+            boxes,
+            self._tiles,
+            self._noise,
+            (NOISE_TABLE * (self.rng.random(n) if grain is None else grain)).astype(np.int64),
+            out.view(np.int64),
+        )
         self.share(n, self._kernel, *arguments)
         whole = out.reshape(n, rows * DOWN, columns * ACROSS, self.channels)
         return np.ascontiguousarray(whole[:, : self.height, : self.width])

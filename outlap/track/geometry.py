@@ -88,9 +88,19 @@ class TrackSet:
         hints = _per_car(np.nan if hint is None else hint, n, np.float64)
         out = np.empty((6, n))
         locate(
-            self._indices(index, n), places, hints, self.length, self._samples, self._start, self._left,
-            self._left_start, self._right, self._right_start, self._reach, out,
-        )  # fmt: skip
+            self._indices(index, n),
+            places,
+            hints,
+            self.length,
+            self._samples,
+            self._start,
+            self._left,
+            self._left_start,
+            self._right,
+            self._right_start,
+            self._reach,
+            out,
+        )
         return Located(*out)
 
     def pose(self, index: ArrayLike, s: ArrayLike, offset: ArrayLike = 0.0) -> tuple[Points, Floats]:

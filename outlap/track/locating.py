@@ -113,10 +113,20 @@ def locate(index, places, hint, length, samples, start, left, left_start, right,
             out[2, c] += 2 * np.pi
         out[3, c] = (1.0 - f) * samples[first + i, CURVATURE] + f * samples[first + j, CURVATURE]
         out[4, c] = _border_distance(
-            x, y, left, left_start[track], left_start[track + 1] - left_start[track],
-            int(samples[first + i, LEFT_AT]), reach[track, 0],
-        )  # fmt: skip
+            x,
+            y,
+            left,
+            left_start[track],
+            left_start[track + 1] - left_start[track],
+            int(samples[first + i, LEFT_AT]),
+            reach[track, 0],
+        )
         out[5, c] = _border_distance(
-            x, y, right, right_start[track], right_start[track + 1] - right_start[track],
-            int(samples[first + i, RIGHT_AT]), reach[track, 1],
-        )  # fmt: skip
+            x,
+            y,
+            right,
+            right_start[track],
+            right_start[track + 1] - right_start[track],
+            int(samples[first + i, RIGHT_AT]),
+            reach[track, 1],
+        )

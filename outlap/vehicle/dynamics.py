@@ -18,8 +18,23 @@ X, Y, YAW, SPEED, LATERAL, YAW_RATE, STEERING = range(7)
 STATE_SIZE = 7  # m, m, rad, m/s forward, m/s to the left at the centre of mass, rad/s, rad
 
 # Columns of a parameter row, in SI units and radians.
-(WHEELBASE, TO_REAR, MASS, INERTIA, FRICTION, STIFFNESS, MAX_STEERING, STEERING_RATE, STEERING_LAG,
- MAX_SPEED, MAX_REVERSE, ACCELERATION, DECELERATION, DRIVE_LAG, WHEEL_RADIUS) = range(15)  # fmt: skip
+(
+    WHEELBASE,
+    TO_REAR,
+    MASS,
+    INERTIA,
+    FRICTION,
+    STIFFNESS,
+    MAX_STEERING,
+    STEERING_RATE,
+    STEERING_LAG,
+    MAX_SPEED,
+    MAX_REVERSE,
+    ACCELERATION,
+    DECELERATION,
+    DRIVE_LAG,
+    WHEEL_RADIUS,
+) = range(15)
 
 STEP = 1 / 480  # s, longest step of the integration: stable down to KINEMATIC for the stiffest shipped car
 KINEMATIC, DYNAMIC = 0.2, 0.6  # m/s, wholly kinematic below the first, wholly dynamic above the second
@@ -28,12 +43,22 @@ KINEMATIC, DYNAMIC = 0.2, 0.6  # m/s, wholly kinematic below the first, wholly d
 def parameters(car: Car, n: int = 1) -> NDArray[np.float64]:
     """Parameter rows of ``n`` cars like ``car``, shape (n, 15); randomization changes single cells."""
     row = (
-        car.axles.wheelbase, car.body.centre_of_mass, car.body.mass, car.body.yaw_inertia,
-        car.tyres.friction, car.tyres.cornering_stiffness,
-        car.steering.max_angle, car.steering.max_rate, car.steering.time_constant,
-        car.drive.max_speed, car.drive.max_reverse_speed, car.drive.max_acceleration, car.drive.max_deceleration,
-        car.drive.time_constant, car.axles.wheel_radius,
-    )  # fmt: skip
+        car.axles.wheelbase,
+        car.body.centre_of_mass,
+        car.body.mass,
+        car.body.yaw_inertia,
+        car.tyres.friction,
+        car.tyres.cornering_stiffness,
+        car.steering.max_angle,
+        car.steering.max_rate,
+        car.steering.time_constant,
+        car.drive.max_speed,
+        car.drive.max_reverse_speed,
+        car.drive.max_acceleration,
+        car.drive.max_deceleration,
+        car.drive.time_constant,
+        car.axles.wheel_radius,
+    )
     return np.tile(np.array(row), (n, 1))
 
 

@@ -19,17 +19,42 @@ def test_its_json_says_of_every_lap_how_it_went(
 ) -> None:
     policy, report = constant_policy(1 / 1.2, 1.5), tmp_path / "deep" / "report.json"
     code, stdout, stderr = outlap(
-        "evaluate", policy, "--track", ring_path, "--trials", 2, "--seed", 4, "--seed", 5, "--json", report,
-        "--require", 1,
-    )  # fmt: skip
+        "evaluate",
+        policy,
+        "--track",
+        ring_path,
+        "--trials",
+        2,
+        "--seed",
+        4,
+        "--seed",
+        5,
+        "--json",
+        report,
+        "--require",
+        1,
+    )
     assert code == 0, stderr
     assert "4 of 4 laps clean (100.0%, 95 % interval 39.8% to 100.0%), randomization off, seeds 4, 5" in stdout
     assert "mean lap time ÷ time-optimal lap: 2." in stdout  # which would drive up to 4 m/s
     content = json.loads(report.read_text())
     assert list(content) == [
-        "outlap_version", "policy", "digest", "car", "seeds", "randomization", "clean_fraction", "clean_interval",
-        "completed_fraction", "mean_lap_time_s", "over_optimal", "over_flying", "tracks", "perturbations", "trials",
-    ]  # fmt: skip
+        "outlap_version",
+        "policy",
+        "digest",
+        "car",
+        "seeds",
+        "randomization",
+        "clean_fraction",
+        "clean_interval",
+        "completed_fraction",
+        "mean_lap_time_s",
+        "over_optimal",
+        "over_flying",
+        "tracks",
+        "perturbations",
+        "trials",
+    ]
     assert content["clean_fraction"] == content["completed_fraction"] == 1
     assert content["digest"] == load_policy(policy).digest
     assert content["perturbations"] == []
@@ -40,9 +65,17 @@ def test_its_json_says_of_every_lap_how_it_went(
     assert len(content["trials"]) == 4
     for trial in content["trials"]:
         assert list(trial) == [
-            "track", "seed", "number", "completed", "clean", "lap_time_s", "off_track", "left_road_at", "start_m",
+            "track",
+            "seed",
+            "number",
+            "completed",
+            "clean",
+            "lap_time_s",
+            "off_track",
+            "left_road_at",
+            "start_m",
             "mean_speed",
-        ]  # fmt: skip
+        ]
         assert (trial["track"], trial["completed"], trial["clean"], trial["off_track"]) == ("ring", True, True, 0)
         assert trial["lap_time_s"] == pytest.approx(5.0, abs=0.6)
 
@@ -52,9 +85,24 @@ def test_a_policy_that_only_goes_straight_is_found_out_in_both_directions(
 ) -> None:
     report = tmp_path / "report.json"
     code, stdout, stderr = outlap(
-        "evaluate", constant_policy(0.0, 2.0), "--track", ring_path, "--trials", 1, "--both-directions",
-        "--randomization", "full", "--row", "dark", "--json", report, "--require", 0.5, "--require-rows", 0.9,
-    )  # fmt: skip
+        "evaluate",
+        constant_policy(0.0, 2.0),
+        "--track",
+        ring_path,
+        "--trials",
+        1,
+        "--both-directions",
+        "--randomization",
+        "full",
+        "--row",
+        "dark",
+        "--json",
+        report,
+        "--require",
+        0.5,
+        "--require-rows",
+        0.9,
+    )
     assert code == 1, stderr
     assert "0 of 2 laps clean (0.0%, 95 % interval 0.0% to 84.2%), randomization full, seed 0" in stdout
     assert "required: 50.0% of the laps clean, found: 0.00%" in stdout
@@ -104,9 +152,12 @@ def test_what_it_cannot_do_is_refused(
 
 def test_wrong_usage_is_told_without_a_traceback(outlap: Callable, constant_policy: Constant, ring_path: Path) -> None:
     for words in (
-        ("--track", ring_path, "--trials", 0), ("--jobs", 0), ("--track", ring_path, "--colour", "red"),
-        ("--require", 1.5), ("--seed", -1),
-    ):  # fmt: skip
+        ("--track", ring_path, "--trials", 0),
+        ("--jobs", 0),
+        ("--track", ring_path, "--colour", "red"),
+        ("--require", 1.5),
+        ("--seed", -1),
+    ):
         code, _, stderr = outlap("evaluate", constant_policy(0.0, 2.0), *words)
         assert code == 2
         assert "Traceback" not in stderr

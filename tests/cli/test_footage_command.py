@@ -27,8 +27,14 @@ def tubs(tmp_path: Path) -> Path:
         for index in range(60):
             image = f"{index}_cam_image_array_.jpg"
             cv2.imwrite(str(folder / "images" / image), rng.integers(0, 255, (48, 64), dtype=np.uint8))
-            record = {"_index": index, "_timestamp_ms": 50 * index, "user/angle": float(np.sin(index / 5)),
-                      "cam/image_array": image, "user/mode": "user", "_session_id": "1"}  # fmt: skip
+            record = {
+                "_index": index,
+                "_timestamp_ms": 50 * index,
+                "user/angle": float(np.sin(index / 5)),
+                "cam/image_array": image,
+                "user/mode": "user",
+                "_session_id": "1",
+            }
             lines.append(json.dumps(record))
         if name == "two":
             lines[10] = lines[10][:30]
@@ -64,9 +70,17 @@ def test_two_recordings_of_different_cars(
 ) -> None:
     report = tmp_path / "report.json"
     code, _, stderr = outlap(
-        "evaluate", constant_policy(0.5, 1.5), "--footage", tubs / "one", "--footage", tubs / "two", "--json", report,
-        "--strip", tmp_path / "strip.png",
-    )  # fmt: skip
+        "evaluate",
+        constant_policy(0.5, 1.5),
+        "--footage",
+        tubs / "one",
+        "--footage",
+        tubs / "two",
+        "--json",
+        report,
+        "--strip",
+        tmp_path / "strip.png",
+    )
     assert code == 0, stderr
     assert [len(found["tubs"]) for found in json.loads(report.read_text())["footage"]] == [1, 1]
     assert (tmp_path / "strip_1.png").is_file()

@@ -13,12 +13,19 @@ def trials(clean: str, times: list[float] | None = None) -> list[Trial]:
     """One lap a character: ``x`` clean, anything else not."""
     return [
         Trial(
-            track="ring", seed=0, number=k, completed=True, clean=one == "x",
-            lap_time_s=9.0 if times is None else times[k], off_track=int(one != "x"), left_road_at=[], start_m=0,
+            track="ring",
+            seed=0,
+            number=k,
+            completed=True,
+            clean=one == "x",
+            lap_time_s=9.0 if times is None else times[k],
+            off_track=int(one != "x"),
+            left_road_at=[],
+            start_m=0,
             mean_speed=1,
         )
         for k, one in enumerate(clean)
-    ]  # fmt: skip
+    ]
 
 
 def test_the_same_laps_are_no_difference() -> None:

@@ -27,8 +27,11 @@ def test_a_folder_means_its_tracks_and_names_stay_apart(ring: Track, tmp_path: P
     assert names == ["ring", "b", "ring 2"]
     assert [track.name for track in gather_tracks([str(tmp_path / "world"), "oval"])] == ["ring", "oval"]
     assert [track.name for track in gather_tracks(["oval", "oval"], True)] == [
-        "oval", "oval 2", "oval reversed", "oval 2 reversed",
-    ]  # fmt: skip
+        "oval",
+        "oval 2",
+        "oval reversed",
+        "oval 2 reversed",
+    ]
 
 
 def test_a_folder_without_any_is_refused(tmp_path: Path) -> None:

@@ -129,11 +129,14 @@ def write_tub() -> WriteTub:
                 image = f"{row}_cam_image_array_.jpg"
                 cv2.imwrite(str(folder / "images" / image), pictures[row])
                 record = {
-                    "_index": row, "_session_id": "24-03-06_0",
+                    "_index": row,
+                    "_session_id": "24-03-06_0",
                     "_timestamp_ms": round(1.7e12 + 1e3 * float(stamps[row])),
-                    "cam/image_array": image, "user/angle": -float(steering[row]), "user/mode": "user",
+                    "cam/image_array": image,
+                    "user/angle": -float(steering[row]),
+                    "user/mode": "user",
                     "user/throttle": 0.2,
-                }  # fmt: skip
+                }
                 lines.append(json.dumps(record))
             (folder / name).write_text("\n".join(lines) + "\n")
         manifest = [

@@ -75,10 +75,10 @@ def test_a_real_parser_reads_worlds_of_all_versions(put, tmp_path: Path, read_sd
 def test_what_the_world_says_stays(put) -> None:
     own = (
         '<physics name="slow" type="ode"><max_step_size>0.004</max_step_size></physics>'
-        '<scene><ambient>0.1 0.2 0.3 1</ambient></scene><gravity>0 0 -3.7</gravity>'
+        "<scene><ambient>0.1 0.2 0.3 1</ambient></scene><gravity>0 0 -3.7</gravity>"
         '<light name="lamp" type="point"/><model name="rock"><link name="l"/></model>'
         '<gz:custom xmlns:gz="urn:x" deep="1">text &amp; more</gz:custom><undeclared:element/>'
-    )  # fmt: skip
+    )
     text = put(sdf(START + own))
     for piece in (
         "slow",
@@ -99,7 +99,7 @@ def test_only_missing_systems_are_added(put) -> None:
         '<plugin filename="ignition-gazebo-physics-system" name="ignition::gazebo::systems::Physics"/>'
         '<plugin filename="gz-sim-sensors-system" name="gz::sim::systems::Sensors"><render_engine>ogre</render_engine>'
         '</plugin><plugin filename="gz-sim-imu-system" name="gz::sim::systems::Imu"/>'
-    )  # fmt: skip
+    )
     world = tags(put(sdf(START + own)))
     assert systems(world) == sorted(SYSTEMS | {"Imu"})
     assert world.findtext("plugin[@name='gz::sim::systems::Sensors']/render_engine") == "ogre"
@@ -118,20 +118,22 @@ def test_relative_files_become_absolute(put, tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     own = (
-        '<include><uri>models/tree</uri></include><include><uri>model://shop</uri></include>'
-        '<scene><sky><cubemap_uri>sky.dds</cubemap_uri></sky></scene>'
+        "<include><uri>models/tree</uri></include><include><uri>model://shop</uri></include>"
+        "<scene><sky><cubemap_uri>sky.dds</cubemap_uri></sky></scene>"
         '<model name="m"><link name="l"><visual name="v"><geometry><mesh><uri> meshes/a b.dae </uri></mesh></geometry>'
-        '<material><diffuse>1 1 1 1</diffuse><pbr><metal><albedo_map>textures/t.png</albedo_map>'
-        '<normal_map>file://textures/t.png</normal_map><roughness_map>missing.png</roughness_map></metal></pbr>'
+        "<material><diffuse>1 1 1 1</diffuse><pbr><metal><albedo_map>textures/t.png</albedo_map>"
+        "<normal_map>file://textures/t.png</normal_map><roughness_map>missing.png</roughness_map></metal></pbr>"
         '</material></visual><visual name="h"><geometry><heightmap><uri>./height.png</uri><texture>'
-        '<diffuse>grass.png</diffuse><normal>/abs/n.png</normal></texture></heightmap></geometry></visual></link></model>'
-        '<include><uri>https://example.org/1.0/models/x</uri></include>'
+        "<diffuse>grass.png</diffuse><normal>/abs/n.png</normal></texture></heightmap></geometry></visual></link></model>"
+        "<include><uri>https://example.org/1.0/models/x</uri></include>"
         '<plugin filename="p" name="p"><uri>sky.dds</uri></plugin>'
-    )  # fmt: skip
+    )
     world = tags(put(sdf(START + own)))
     assert [str(mark.text) for mark in world.findall("include/uri")] == [
-        str(tmp_path / "models/tree"), "model://shop", "https://example.org/1.0/models/x",
-    ]  # fmt: skip
+        str(tmp_path / "models/tree"),
+        "model://shop",
+        "https://example.org/1.0/models/x",
+    ]
     assert world.findtext(".//cubemap_uri") == str(tmp_path / "sky.dds")
     assert world.findtext(".//mesh/uri") == str(tmp_path / "meshes/a b.dae")
     assert world.findtext(".//albedo_map") == world.findtext(".//normal_map") == str(tmp_path / "textures/t.png")
@@ -195,7 +197,7 @@ REFUSED = {
     "NUL": (b"<sdf>\0</sdf>", "no well-formed XML"),
     "not its encoding": (b'<?xml version="1.0" encoding="utf-8"?><sdf>\xff</sdf>', "no well-formed XML"),
     "no such encoding": (b'<?xml version="1.0" encoding="klingon"?><sdf/>', "the world "),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)

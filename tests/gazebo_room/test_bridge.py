@@ -17,9 +17,15 @@ from outlap.launching.document import read_document
 
 # Keys and directions of ros_gz_bridge/src/bridge_config.cpp, ros_gz's branch for Jazzy; others pass unnoticed there.
 KEYS = {
-    "ros_topic_name", "gz_topic_name", "ros_type_name", "gz_type_name", "direction", "publisher_queue",
-    "subscriber_queue", "lazy",
-}  # fmt: skip
+    "ros_topic_name",
+    "gz_topic_name",
+    "ros_type_name",
+    "gz_type_name",
+    "direction",
+    "publisher_queue",
+    "subscriber_queue",
+    "lazy",
+}
 DIRECTIONS = {"GZ_TO_ROS", "ROS_TO_GZ"}
 # The pairs that we use of the table in ros_gz_bridge/ros_gz_bridge/mappings.py, same branch.
 PAIRS = {

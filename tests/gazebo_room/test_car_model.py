@@ -26,27 +26,51 @@ from outlap.vehicle.outline import wheel_places
 
 Array = NDArray[np.float64]
 LINKS = {
-    "base_link", "chassis", "front_left_steering", "front_right_steering", "front_left_wheel", "front_right_wheel",
-    "rear_left_wheel", "rear_right_wheel", "camera_link", "camera_optical_frame",
-}  # fmt: skip
+    "base_link",
+    "chassis",
+    "front_left_steering",
+    "front_right_steering",
+    "front_left_wheel",
+    "front_right_wheel",
+    "rear_left_wheel",
+    "rear_right_wheel",
+    "camera_link",
+    "camera_optical_frame",
+}
 JOINTS = {
-    "chassis_joint": "fixed", "camera_joint": "fixed", "camera_optical_joint": "fixed",
-    "front_left_steering_joint": "revolute", "front_right_steering_joint": "revolute",
-    "front_left_wheel_joint": "continuous", "front_right_wheel_joint": "continuous",
-    "rear_left_wheel_joint": "continuous", "rear_right_wheel_joint": "continuous",
-}  # fmt: skip
+    "chassis_joint": "fixed",
+    "camera_joint": "fixed",
+    "camera_optical_joint": "fixed",
+    "front_left_steering_joint": "revolute",
+    "front_right_steering_joint": "revolute",
+    "front_left_wheel_joint": "continuous",
+    "front_right_wheel_joint": "continuous",
+    "rear_left_wheel_joint": "continuous",
+    "rear_right_wheel_joint": "continuous",
+}
 # Cars of all shapes, as changes of the shipped one.
 CHANGES: dict[str, dict[str, dict[str, Any]]] = {
     "big": {
         "body": {
-            "length": 1.2, "width": 0.7, "height": 0.5, "mass": 40.0, "yaw_inertia": 6.0, "centre_of_mass": 0.35,
+            "length": 1.2,
+            "width": 0.7,
+            "height": 0.5,
+            "mass": 40.0,
+            "yaw_inertia": 6.0,
+            "centre_of_mass": 0.35,
             "rear_overhang": 0.2,
         },
         "axles": {"wheelbase": 0.8, "track": 0.55, "wheel_radius": 0.12},
     },
     "tiny": {
-        "body": {"length": 0.07, "width": 0.05, "height": 0.04, "mass": 0.09, "yaw_inertia": 4e-5,
-                 "centre_of_mass": 0.02},
+        "body": {
+            "length": 0.07,
+            "width": 0.05,
+            "height": 0.04,
+            "mass": 0.09,
+            "yaw_inertia": 4e-5,
+            "centre_of_mass": 0.02,
+        },
         "axles": {"wheelbase": 0.045, "track": 0.04, "wheel_radius": 0.008},
     },
     "heavy middle": {"body": {"yaw_inertia": 0.002}},
@@ -56,7 +80,7 @@ CHANGES: dict[str, dict[str, dict[str, Any]]] = {
     "high wheels": {"axles": {"wheel_radius": 0.09}, "body": {"height": 0.05}},
     "sharp turns": {"steering": {"max_angle": 1.19}},
     "other mount": {"camera": {"x": -0.1, "y": 0.05, "roll": 0.2, "yaw": -0.3, "pitch": 0.5}},
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -98,8 +98,11 @@ def test_the_walls_stand_around_the_room(ring: Track, tmp_path: Path) -> None:
     root = ElementTree.parse(write_world(ring, tmp_path))
     low, high = bounds(ring)
     for side, axis, place in (
-        ("west", 0, low[0] - 1.5), ("east", 0, high[0] + 1.5), ("south", 1, low[1] - 1.5), ("north", 1, high[1] + 1.5),
-    ):  # fmt: skip
+        ("west", 0, low[0] - 1.5),
+        ("east", 0, high[0] + 1.5),
+        ("south", 1, low[1] - 1.5),
+        ("north", 1, high[1] + 1.5),
+    ):
         wall = root.find(f".//model[@name='walls']//collision[@name='{side}']")
         assert wall is not None
         pose = [float(word) for word in str(wall.findtext("pose")).split()]

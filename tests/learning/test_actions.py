@@ -33,9 +33,16 @@ from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
 TASK = TaskConfig(
-    rate_hz=30, curvature_limit=3.3, speed_min=0.4, speed_limit=2.0, episode_s=60, edge_margin=0.05, edge_penalty=0.5,
-    change_penalty=0.05, crash_penalty=5,
-)  # fmt: skip
+    rate_hz=30,
+    curvature_limit=3.3,
+    speed_min=0.4,
+    speed_limit=2.0,
+    episode_s=60,
+    edge_margin=0.05,
+    edge_penalty=0.5,
+    change_penalty=0.05,
+    crash_penalty=5,
+)
 LIST = [
     {"steering_angle": -30.0, "speed": 0.8},
     {"steering_angle": 0.0, "speed": 1.6},
@@ -105,7 +112,7 @@ def test_ranges_of_deepracers(metadata: Callable[..., Path], car: Car) -> None:
         ({"steering_angle": {"high": 30, "low": -30}}, {}, "action_space.speed: missing"),
         ("left", {}, "action_space: Input should be a valid tuple"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_used_is_refused_by_name(
     metadata: Callable[..., Path], car: Car, space: Any, changes: dict[str, Any], said: str
 ) -> None:
@@ -182,10 +189,22 @@ def chooser(ring: Track, car: Car) -> DrivingTask:
 def test_a_teacher_learns_to_choose(chooser: DrivingTask) -> None:
     torch.manual_seed(1)
     config = TeacherConfig(
-        cars=6, iterations=2, steps=5, hidden=(8,), learning_rate=1e-3, desired_kl=0.01, discount=0.98, trace=0.95,
-        epochs=1, minibatches=1, entropy=0.0, first_deviation=0.5, head_start=1, beside=1,
+        cars=6,
+        iterations=2,
+        steps=5,
+        hidden=(8,),
+        learning_rate=1e-3,
+        desired_kl=0.01,
+        discount=0.98,
+        trace=0.95,
+        epochs=1,
+        minibatches=1,
+        entropy=0.0,
+        first_deviation=0.5,
+        head_start=1,
+        beside=1,
         randomization=OFF,
-    )  # fmt: skip
+    )
     training = TeacherTraining(chooser, config)
     for _ in range(2):
         assert np.isfinite(list(training.iterate().values())).all()

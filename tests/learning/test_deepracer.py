@@ -21,20 +21,47 @@ from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
 TASK = TaskConfig(
-    rate_hz=30, curvature_limit=3.3, speed_min=0.4, speed_limit=2.0, episode_s=60, edge_margin=0.05, edge_penalty=0.5,
-    change_penalty=0.05, crash_penalty=5,
-)  # fmt: skip
+    rate_hz=30,
+    curvature_limit=3.3,
+    speed_min=0.4,
+    speed_limit=2.0,
+    episode_s=60,
+    edge_margin=0.05,
+    edge_penalty=0.5,
+    change_penalty=0.05,
+    crash_penalty=5,
+)
 
 # Name and exact type of all that DeepRacer gives; in brackets that of a list's elements.
 KINDS: dict[str, Any] = {
-    "all_wheels_on_track": bool, "x": float, "y": float, "heading": float, "distance_from_center": float,
-    "projection_distance": float, "progress": float, "steps": int, "speed": float, "steering_angle": float,
-    "track_width": float, "track_length": float, "waypoints": [tuple], "closest_waypoints": [int],
-    "is_left_of_center": bool, "is_reversed": bool, "closest_objects": [int], "objects_location": [],
-    "objects_left_of_center": [], "object_in_camera": bool, "objects_speed": [], "objects_heading": [],
-    "objects_distance_from_center": [], "objects_distance": [], "is_crashed": bool, "is_offtrack": bool,
+    "all_wheels_on_track": bool,
+    "x": float,
+    "y": float,
+    "heading": float,
+    "distance_from_center": float,
+    "projection_distance": float,
+    "progress": float,
+    "steps": int,
+    "speed": float,
+    "steering_angle": float,
+    "track_width": float,
+    "track_length": float,
+    "waypoints": [tuple],
+    "closest_waypoints": [int],
+    "is_left_of_center": bool,
+    "is_reversed": bool,
+    "closest_objects": [int],
+    "objects_location": [],
+    "objects_left_of_center": [],
+    "object_in_camera": bool,
+    "objects_speed": [],
+    "objects_heading": [],
+    "objects_distance_from_center": [],
+    "objects_distance": [],
+    "is_crashed": bool,
+    "is_offtrack": bool,
     "sim_time": float,
-}  # fmt: skip
+}
 
 
 class Drive:

@@ -68,8 +68,13 @@ def test_pictures_are_a_cars_own_and_never_from_before_its_episode(config: Train
         return shards.pictures(np.array([step * CARS + car]))[0, :, 0, 0].tolist()
 
     assert [seen(step, 0) for step in range(6)] == [
-        [0, 0, 0], [10, 0, 0], [20, 0, 0], [30, 10, 0], [40, 20, 10], [50, 30, 20],
-    ]  # fmt: skip
+        [0, 0, 0],
+        [10, 0, 0],
+        [20, 0, 0],
+        [30, 10, 0],
+        [40, 20, 10],
+        [50, 30, 20],
+    ]
     assert [seen(step, 1) for step in (2, 3, 4, 5)] == [[21, 1, 1], [31, 31, 31], [41, 31, 31], [51, 31, 31]]
     assert [seen(step, 2) for step in (0, 4)] == [[2, 2, 2], [42, 42, 42]]
     assert shards.pictures(np.array([4, 9, 17])).shape == (3, 3, config.view.height, config.view.width)

@@ -38,9 +38,15 @@ def test_a_run_makes_a_policy_that_may_drive_and_twice_the_same(tiny: Make, car:
     assert summary["steps_per_s"] > 0
     assert 0 <= summary["clean_fraction"] <= 1
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == [
-        "checkpoint", "curves.png", "evaluation.json", "laps.mp4", "policy.onnx", "summary.json", "tensorboard",
+        "checkpoint",
+        "curves.png",
+        "evaluation.json",
+        "laps.mp4",
+        "policy.onnx",
+        "summary.json",
+        "tensorboard",
         "training.yaml",
-    ]  # fmt: skip
+    ]
     # The configuration beside the policy is whole: it makes the very same policy again.
     again = load_training(tmp_path / "one" / "training.yaml", car)
     assert again == TrainingConfig.model_validate(tiny())

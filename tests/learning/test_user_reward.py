@@ -23,9 +23,16 @@ from outlap.vehicle.car import Car
 
 CARS = 4
 TASK = TaskConfig(
-    rate_hz=30, curvature_limit=3.3, speed_min=0.4, speed_limit=2.0, episode_s=60, edge_margin=0.05, edge_penalty=0.5,
-    change_penalty=0.05, crash_penalty=5,
-)  # fmt: skip
+    rate_hz=30,
+    curvature_limit=3.3,
+    speed_min=0.4,
+    speed_limit=2.0,
+    episode_s=60,
+    edge_margin=0.05,
+    edge_penalty=0.5,
+    change_penalty=0.05,
+    crash_penalty=5,
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,35 +111,53 @@ def test_any_one_number_is_a_reward(run: Run) -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("def reward_function(params):\n    x = 1\n    return x / params['sped']\n",
-         "FILE, line 3: KeyError: 'sped' in `return x / params['sped']`."),
-        ("import numpy as np\ndef reward_function(params):\n    return np.linalg.inv(np.zeros((2, 2)))[0, 0]\n",
-         "FILE, line 3: LinAlgError: Singular matrix in `return np.linalg.inv(np.zeros((2, 2)))[0, 0]`."),
-        ("import sys\ndef reward_function(params):\n    sys.exit('enough')\n",
-         "FILE, line 3: SystemExit: enough in `sys.exit('enough')`."),
-        ("def reward_function(params):\n    if params['x'] > 1e9:\n        return 1.0\n",
-         "FILE: reward_function returned None, which is not one number: return a float on every way out."),
-        ("def reward_function(params):\n    return '1'\n",
-         "FILE: reward_function returned str '1', which is not one number: return a float on every way out."),
-        ("import numpy as np\ndef reward_function(params):\n    return np.ones(3)\n",
-         "FILE: reward_function returned an array of shape (3,), which is not one number: return a float on every way"),
+        (
+            "def reward_function(params):\n    x = 1\n    return x / params['sped']\n",
+            "FILE, line 3: KeyError: 'sped' in `return x / params['sped']`.",
+        ),
+        (
+            "import numpy as np\ndef reward_function(params):\n    return np.linalg.inv(np.zeros((2, 2)))[0, 0]\n",
+            "FILE, line 3: LinAlgError: Singular matrix in `return np.linalg.inv(np.zeros((2, 2)))[0, 0]`.",
+        ),
+        (
+            "import sys\ndef reward_function(params):\n    sys.exit('enough')\n",
+            "FILE, line 3: SystemExit: enough in `sys.exit('enough')`.",
+        ),
+        (
+            "def reward_function(params):\n    if params['x'] > 1e9:\n        return 1.0\n",
+            "FILE: reward_function returned None, which is not one number: return a float on every way out.",
+        ),
+        (
+            "def reward_function(params):\n    return '1'\n",
+            "FILE: reward_function returned str '1', which is not one number: return a float on every way out.",
+        ),
+        (
+            "import numpy as np\ndef reward_function(params):\n    return np.ones(3)\n",
+            "FILE: reward_function returned an array of shape (3,), which is not one number: return a float on every",
+        ),
         ("def reward_function(params):\n    return float('nan')\n", "FILE: reward_function returned nan for progress "),
         ("def reward_function(params):\n    return -1e300\n", "FILE: reward_function returned -1e+300 for progress "),
         ("def reward_function(params):\n    return 10 ** 400\n", "FILE: reward_function returned int 1000"),
         ("def reward_function(params):\n    return 1.0 +\n", "FILE, line 2: SyntaxError: invalid syntax in `return"),
-        ("import no_such_library\ndef reward_function(params):\n    return 1.0\n",
-         "FILE, line 1: ModuleNotFoundError: No module named 'no_such_library' in `import no_such_library`."),
+        (
+            "import no_such_library\ndef reward_function(params):\n    return 1.0\n",
+            "FILE, line 1: ModuleNotFoundError: No module named 'no_such_library' in `import no_such_library`.",
+        ),
         ("x = 1 / 0\n", "FILE, line 1: ZeroDivisionError: division by zero in `x = 1 / 0`."),
         ("", "FILE has neither a function reward_function(params) nor a function reward(moment): add one."),
-        ("def reward(moment):\n    return 1.0\n",
-         "FILE: reward returned float 1.0: return an array of shape (4,), a number a car."),
-        ("import numpy as np\ndef reward(moment):\n    r = np.ones(4)\n    r[2] = np.inf\n    return r\n",
-         "FILE: reward returned inf for travelled "),
+        (
+            "def reward(moment):\n    return 1.0\n",
+            "FILE: reward returned float 1.0: return an array of shape (4,), a number a car.",
+        ),
+        (
+            "import numpy as np\ndef reward(moment):\n    r = np.ones(4)\n    r[2] = np.inf\n    return r\n",
+            "FILE: reward returned inf for travelled ",
+        ),
         ("def reward(moment):\n    return moment.sped\n", "FILE, line 2: AttributeError: 'Moment' object has no"),
         ("import os\ndef reward_function(params):\n    os._exit(3)\n", "FILE: rewarding 4 cars ended the reward"),
         ("import ctypes\ndef reward_function(params):\n    ctypes.string_at(0)\n", "FILE, line 3: rewarding 4"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_told_in_one_sentence_with_its_line(run: Run, code: str, said: str) -> None:
     found = run(code)
     assert isinstance(found, str)

@@ -66,7 +66,8 @@ METADATA: dict[str, tuple[Change, str]] = {
     "another": (lambda m: m.metadata_props.add(key="note", value="hi"), "once each"),
     "digest elsewhere": (
         lambda m: (
-            setattr(m, "doc_string", entry(m, "outlap_digest").value), setattr(entry(m, "outlap_digest"), "value", "")
+            setattr(m, "doc_string", entry(m, "outlap_digest").value),
+            setattr(entry(m, "outlap_digest"), "value", ""),
         ),
         "does not stand in its metadata",
     ),
@@ -88,7 +89,7 @@ METADATA: dict[str, tuple[Change, str]] = {
     "golden no base64": (edit("outlap_golden", lambda c: c.update(frames="ä" * 99)), "does not fit its contract"),
     "golden NaN": (edit("outlap_golden", lambda c: c.update(action="AADAfwAAwH8AAMB/AADAfw==")), "does not reproduce"),
     "golden zero": (edit("outlap_golden", lambda c: c.update(action="A" * 22 + "==")), "does not reproduce"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("change", "message"), METADATA.values(), ids=METADATA.keys())
@@ -159,15 +160,18 @@ NETWORK: dict[str, tuple[Change, str]] = {
     "opset of the future": (lambda m: setattr(m.opset_import[0], "version", 99), "version 99 of ONNX's operators"),
     "custom domain": (lambda m: m.opset_import.add(domain="com.evil", version=1), "custom operator domain 'com.evil'"),
     "custom operator": (
-        insert(helper.make_node("Shell", ["action_"], ["action"], domain="com.microsoft")), "'com.microsoft::Shell'"
+        insert(helper.make_node("Shell", ["action_"], ["action"], domain="com.microsoft")),
+        "'com.microsoft::Shell'",
     ),
     "unknown operator": (insert(helper.make_node("Shell", ["action_"], ["action"])), "operator 'Shell'"),
     "loop": (insert(helper.make_node("Loop", ["", "", "action_"], ["action"], body=subgraph())), "operator 'Loop'"),
     "branch": (
-        insert(helper.make_node("If", ["action_"], ["action"], then_branch=subgraph(), else_branch=subgraph())), "'If'"
+        insert(helper.make_node("If", ["action_"], ["action"], then_branch=subgraph(), else_branch=subgraph())),
+        "'If'",
     ),
     "graph in a plain operator": (
-        insert(helper.make_node("Identity", ["action_"], ["action"], body=subgraph())), "holds a graph"
+        insert(helper.make_node("Identity", ["action_"], ["action"], body=subgraph())),
+        "holds a graph",
     ),
     "random": (insert(helper.make_node("RandomNormalLike", ["action_"], ["action"])), "'RandomNormalLike'"),
     "function": (
@@ -182,7 +186,8 @@ NETWORK: dict[str, tuple[Change, str]] = {
     "negative weights": (lambda m: weights(m, "scale").dims.__setitem__(0, -2), "absurd shape"),
     "weights cut": (lambda m: setattr(weights(m, "out.weight"), "raw_data", b"1234"), "spoiled.onnx"),
     "huge padding": (
-        lambda m: m.graph.node[0].attribute.__getitem__(0).ints.__setitem__(slice(None), [1 << 30] * 4), "spoiled.onnx"
+        lambda m: m.graph.node[0].attribute.__getitem__(0).ints.__setitem__(slice(None), [1 << 30] * 4),
+        "spoiled.onnx",
     ),
     "growing": (
         insert(
@@ -219,12 +224,14 @@ NETWORK: dict[str, tuple[Change, str]] = {
     "other height": (dimension(21, 2), r"\(N, 2, 20, 32\)"),
     "three outputs": (dimension(3, 1, "output", "action"), "'action' must be"),
     "double input": (
-        lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", TensorProto.DOUBLE), "must be float32"
+        lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", TensorProto.DOUBLE),
+        "must be float32",
     ),
     "cycle": (lambda m: m.graph.node[1].input.__setitem__(0, "action"), "does not fit together"),
     "no nodes": (lambda m: m.graph.ClearField("node"), "does not fit together"),
     "integers out": (
-        insert(helper.make_node("Cast", ["action_"], ["action"], to=TensorProto.INT64)), "does not fit together"
+        insert(helper.make_node("Cast", ["action_"], ["action"], to=TensorProto.INT64)),
+        "does not fit together",
     ),
     "index beyond": (
         insert(
@@ -233,7 +240,7 @@ NETWORK: dict[str, tuple[Change, str]] = {
         ),
         "fails on its golden input",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("change", "message"), NETWORK.values(), ids=NETWORK.keys())

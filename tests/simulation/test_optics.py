@@ -22,9 +22,14 @@ def test_a_mask_is_what_the_camera_node_fills() -> None:
     assert (masks[0] == 255).all() and (masks[1:] == masks[1]).all()
     rows = round(RAW_WIDTH / 1.333)
     lens = Lens(
-        model="fisheye", width=RAW_WIDTH, height=rows, fx=0.45 * RAW_WIDTH, fy=0.45 * RAW_WIDTH,
-        cx=(RAW_WIDTH - 1) / 2, cy=(rows - 1) / 2,
-    )  # fmt: skip
+        model="fisheye",
+        width=RAW_WIDTH,
+        height=rows,
+        fx=0.45 * RAW_WIDTH,
+        fy=0.45 * RAW_WIDTH,
+        cx=(RAW_WIDTH - 1) / 2,
+        cy=(rows - 1) / 2,
+    )
     warp = Warp(Camera(x=0, height=2.5 * view.camera_height, pitch=0.3, roll=0.03, rate=30, lens=lens), view)
     filled = warp(np.full((rows, RAW_WIDTH), 255, np.uint8)).astype(float)
     np.testing.assert_allclose(FILL + masks[1] / 255 * (255 - FILL), filled, atol=1.5)

@@ -19,8 +19,16 @@ FOLDER = share_directory() / "config" / "randomization"
 VARIED = ("mild", "full", "validation")
 # What is only there or not, or comes in whole steps, may be as it was in training.
 SWITCHES = {
-    "bright_line", "same_floor", "missing_line", "joint_parallel", "box", "lamp", "covered", "fisheye", "frame_delay",
-}  # fmt: skip
+    "bright_line",
+    "same_floor",
+    "missing_line",
+    "joint_parallel",
+    "box",
+    "lamp",
+    "covered",
+    "fisheye",
+    "frame_delay",
+}
 SAMPLES = 3000
 
 

@@ -44,9 +44,10 @@ def commands(car: Car, n: int, rng: np.random.Generator) -> tuple[Floats, Floats
     wild = rng.random(n) < 0.5
     steering = np.where(wild, rng.choice([-9, -1, 0, 1, 9], n), rng.uniform(-1, 1, n)) * car.steering.max_angle
     speed = np.where(
-        wild, rng.choice([-1e3, -car.drive.max_reverse_speed, 0, car.drive.max_speed, 1e3], n),
+        wild,
+        rng.choice([-1e3, -car.drive.max_reverse_speed, 0, car.drive.max_speed, 1e3], n),
         rng.uniform(-car.drive.max_reverse_speed, car.drive.max_speed, n),
-    )  # fmt: skip
+    )
     return steering, speed / car.axles.wheel_radius
 
 
@@ -120,9 +121,13 @@ def test_nothing_that_it_is_told_breaks_the_model_or_the_friction_limit(any_car:
     state, parameter = np.zeros((n, dynamics.STATE_SIZE)), dynamics.parameters(any_car, n)
     # Also the cars that training makes of it, and then some.
     spread = (
-        (dynamics.FRICTION, 0.5, 1.3), (dynamics.STIFFNESS, 0.5, 1.5), (dynamics.MASS, 0.8, 1.3),
-        (dynamics.STEERING_LAG, 0.5, 2), (dynamics.DRIVE_LAG, 0.5, 2), (dynamics.STEERING_RATE, 0.5, 1.5),
-    )  # fmt: skip
+        (dynamics.FRICTION, 0.5, 1.3),
+        (dynamics.STIFFNESS, 0.5, 1.5),
+        (dynamics.MASS, 0.8, 1.3),
+        (dynamics.STEERING_LAG, 0.5, 2),
+        (dynamics.DRIVE_LAG, 0.5, 2),
+        (dynamics.STEERING_RATE, 0.5, 1.5),
+    )
     for column, least, most in spread:
         parameter[n // 2 :, column] *= rng.uniform(least, most, n - n // 2)
     grip = parameter[:, dynamics.FRICTION] * GRAVITY
