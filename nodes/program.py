@@ -172,8 +172,7 @@ def run(build: Callable[[], Node]) -> None:
         stopped = True
     finally:
         closing = True
-        if node is not None and hasattr(node, "close"):
-            node.close()  # type: ignore[attr-defined]
+        getattr(node, "close", lambda: None)()
         rclpy.utilities.try_shutdown()
     sys.exit(code)
 

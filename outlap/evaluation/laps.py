@@ -212,8 +212,8 @@ class _Batch:
             return
         rows = np.flatnonzero(off)
         for row, place in zip(rows, fleet.middle()[rows], strict=True):
-            where = (float(fleet.located.s[row]), *place.tolist())
-            self.left_road[self.at[row]].append(tuple(round(value, 3) for value in where))  # pyright: ignore
+            s, x, y = (round(float(value), 3) for value in (fleet.located.s[row], *place))
+            self.left_road[self.at[row]].append((s, x, y))
         fleet.place(rows, fleet.track[rows], fleet.located.s[rows])
         self.crew.reset(off)
 

@@ -75,7 +75,7 @@ def world_file(world: str | Path, folder: Path) -> Path:
     if path.suffix in WORLD_SUFFIXES:
         return path
     # os.path says no to a name that is too long, which Path raises an OSError for.
-    if os.path.isfile(path / WORLD_FILE) and not os.path.isfile(path / TRACK_FILE):  # noqa: PTH113
+    if os.path.isfile(path / WORLD_FILE) and not os.path.isfile(path / TRACK_FILE):  # noqa: PTH113  Path's raises where a name is too long
         return path / WORLD_FILE
     track = load_track(world)
     beside = track_file(world).parent / WORLD_FILE

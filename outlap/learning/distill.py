@@ -20,7 +20,7 @@ from outlap.learning.checkpoint import load_network, load_optimizer, network_sta
 from outlap.learning.eyes import Eyes
 from outlap.learning.halves import Halves
 from outlap.learning.shards import Shards
-from outlap.learning.student import Student
+from outlap.learning.student import Student, laid_out
 from outlap.learning.task import RATE_SCALE, DrivingTask
 from outlap.learning.teacher import TeacherTraining
 from outlap.policy.contract import Observation
@@ -94,7 +94,7 @@ class Distiller:
     ) -> None:
         self.task, self.eyes, self.training, self.config = task, eyes, training, config
         self.teacher = training.teacher
-        self.student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.student = laid_out(student, torch.channels_last)
         self.halves = Halves(self.student)
         self.observation = observation
         self.rng = np.random.default_rng(seed)

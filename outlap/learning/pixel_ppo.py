@@ -18,7 +18,7 @@ from tensordict import TensorDict
 from torch import nn
 
 from outlap.learning.halves import Halves
-from outlap.learning.student import Student
+from outlap.learning.student import Student, laid_out
 from outlap.policy.observation import frames_to_tensor
 
 LEARNING_RATES = (1e-5, 1e-2)  # least and most that PPO may adapt to, as rsl-rl-lib's
@@ -48,7 +48,7 @@ class PixelActor(nn.Module):
     ) -> None:
         super().__init__()
         kind, arguments = resolve_class(distribution_cfg)
-        self.student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.student = laid_out(student, torch.channels_last)
         self.distribution: Distribution = kind(output_dim, **arguments)
 
     def judge(self, obs: TensorDict) -> torch.Tensor:
@@ -90,7 +90,7 @@ class _Learner(nn.Module):
 class PixelPPO(PPO):
     """See the module; ``auxiliary_weight`` is the weight of predicting the observation's group ``auxiliary``."""
 
-    actor: PixelActor  # type: ignore[assignment]
+    actor: PixelActor  # type: ignore[assignment]  it asks of it no more than this has
 
     def __init__(self, *args: Any, auxiliary_weight: float, **named: Any) -> None:
         super().__init__(*args, **named)

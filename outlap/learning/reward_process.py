@@ -223,7 +223,7 @@ class _Log(io.TextIOBase):
     def __init__(self, path: str | None) -> None:
         self._left = LOG_LIMIT
         try:
-            self._file = open(path, "a", encoding="utf-8", buffering=1) if path else None  # noqa: SIM115, PTH123
+            self._file = Path(path).open("a", encoding="utf-8", buffering=1) if path else None  # noqa: SIM115  open as long as the log
         except OSError:
             self._file = None
 

@@ -212,7 +212,7 @@ class _Writer:
             with self.path.open("wb", buffering=0) as file:
                 while (parts := self._queue.get()) is not None:
                     for part in parts:
-                        data = memoryview(part.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
+                        data = part.view(np.uint8).reshape(-1).data
                         self._digest.update(data)
                         while data:
                             data = data[file.write(data) :]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ ACTION_WEIGHTS = torch.tensor([2.0, 0.5])  # of the squared errors of curvature 
 # What the student also has to predict while it learns (never exported): it makes the features say where the car is.
 PATCH = 4  # pixels across and down, that the first convolution takes at once
 AUXILIARY = ("left", "right", "turn", "bend", "speed", "yaw rate")
+
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class StudentConfig(Model):
@@ -126,17 +129,22 @@ class Exported(nn.Module):
         return output.clamp(-1, 1) * self.scale + self.middle
 
 
+def laid_out(module: Module, memory_format: torch.memory_format) -> Module:
+    """``module`` with its weights in that order in memory."""
+    return module.to(memory_format=memory_format)  # type: ignore[call-overload]  PyTorch documents it, unannotated
+
+
 def export(student: Student, observation: Observation, action: Action) -> bytes:
     """The student as an ONNX model with the policy file's signature; the weights lie inside."""
     view = observation.view
     frames = torch.zeros(1, len(observation.frame_offsets), view.height, view.width)
     commands = torch.zeros(1, observation.commands, 2)
-    module = Exported(student, action).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    module = laid_out(Exported(student, action), torch.contiguous_format).eval()
     target = io.BytesIO()
     torch.onnx.export(
         module,
         (frames, commands),
-        target,  # type: ignore[arg-type]
+        target,  # type: ignore[arg-type]  annotated for the other exporter, which takes no streams
         input_names=["frames", "commands"],
         output_names=["action"],
         dynamic_axes={"frames": {0: "N"}, "commands": {0: "N"}, "action": {0: "N"}},

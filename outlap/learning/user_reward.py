@@ -103,7 +103,7 @@ class UserReward:
         if not self.path.is_file():
             raise OutlapError(f"{path}: there is no such reward file.")
         # Where the process says its last words; a file, since nobody reads along.
-        self._words: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        self._words: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  the finalizer closes it
         self._connection, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(

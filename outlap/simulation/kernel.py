@@ -31,8 +31,9 @@ NEVER = np.uint32(0xFFFFFFFF)
 @part
 def _grey(value, scale, noise):
     """A pixel's grey level, from the light that falls on it."""
-    white = f4(255)
-    return i4(min(max(min(max(value * scale, f4(0)), white) + noise, f4(0)), white))  # pyright: ignore[reportCallIssue, reportArgumentType]
+    black: Any = f4(0)  # as all here it becomes whatever the compiler finds
+    white: Any = f4(255)
+    return i4(min(max(min(max(value * scale, black), white) + noise, black), white))
 
 
 @part

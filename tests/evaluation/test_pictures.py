@@ -49,7 +49,8 @@ def test_leaving_the_road_is_marked_where_it_happened(constant_policy: Constant,
     x, y = (np.asarray(values, dtype=float) for values in marks.get_data())
     assert len(x) == sum(trial.off_track for trial in found.evaluation.trials) > 0
     assert np.hypot(x, y).min() > 1.6  # beyond the outer border
-    assert f"left the road ({len(x)} times)" in axes.get_legend().get_texts()[0].get_text()  # pyright: ignore
+    legend = axes.get_legend()
+    assert legend is not None and f"left the road ({len(x)} times)" in legend.get_texts()[0].get_text()
 
 
 def test_the_reward_map_is_the_mean_of_the_steps_in_each_cell(ring: Track, car: Car) -> None:

@@ -67,7 +67,7 @@ def test_rows_are_chosen_by_name() -> None:
 def test_a_suite_of_ones_own_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("rows:\n  ice: {says: ice, car: {friction: 0.2}}\n")
-    assert load_suite(path) == Suite(rows={"ice": Row(says="ice", car={"friction": 0.2})})  # pyright: ignore
+    assert load_suite(path) == Suite(rows={"ice": Row.model_validate({"says": "ice", "car": {"friction": 0.2}})})
     for content, message in (
         ("rows: {}", "rows"),
         ("rows:\n  ice: {car: {friction: 0.2}}", "rows.ice.says: missing"),

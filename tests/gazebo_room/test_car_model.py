@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import xacro
 import yaml
 from numpy.typing import NDArray
 
@@ -102,13 +103,19 @@ def numbers(text: str | None) -> Array:
     return np.array([float(number) for number in (text or "0 0 0").split()])
 
 
+def part(element: ElementTree.Element, tag: str) -> ElementTree.Element:
+    found = element.find(tag)
+    assert found is not None, f"<{element.tag}> without <{tag}>"
+    return found
+
+
 def places(robot: ElementTree.Element) -> dict[str, tuple[Array, Array]]:
     """Of every link, with all joints at zero: rotation (3, 3) and place (3,) in base_link."""
     found = {"base_link": (np.eye(3), np.zeros(3))}
     joints = robot.findall("joint")
     while len(found) < len(robot.findall("link")):
         for joint in joints:
-            parent, child = (joint.find(end).attrib["link"] for end in ("parent", "child"))  # type: ignore[union-attr]
+            parent, child = (part(joint, end).attrib["link"] for end in ("parent", "child"))
             origin = joint.find("origin")
             attributes = {} if origin is None else origin.attrib
             if parent in found and child not in found:
@@ -126,14 +133,14 @@ def bodies(robot: ElementTree.Element) -> dict[str, tuple[float, Array, Array]]:
         inertial = link.find("inertial")
         if inertial is None:
             continue
-        origin, inertia = inertial.find("origin"), inertial.find("inertia").attrib  # type: ignore[union-attr]
+        origin, inertia = inertial.find("origin"), part(inertial, "inertia").attrib
         xyz = numbers(None if origin is None else origin.get("xyz"))
         i = {key: float(value) for key, value in inertia.items()}
         tensor = np.array(
             [[i["ixx"], i["ixy"], i["ixz"]], [i["ixy"], i["iyy"], i["iyz"]], [i["ixz"], i["iyz"], i["izz"]]]
         )
         rotation, place = places(robot)[link.attrib["name"]]
-        mass = float(inertial.find("mass").attrib["value"])  # type: ignore[union-attr]
+        mass = float(part(inertial, "mass").attrib["value"])
         found[link.attrib["name"]] = (mass, place + rotation @ xyz, rotation @ tensor @ rotation.T)
     return found
 
@@ -204,7 +211,7 @@ def test_wheels_and_camera_are_where_the_car_file_says(described: tuple[Car, str
 def test_the_front_wheels_can_turn_as_far_as_the_servo(described: tuple[Car, str]) -> None:
     car, text = described
     limits = {
-        joint.attrib["name"]: joint.find("limit").attrib  # type: ignore[union-attr]
+        joint.attrib["name"]: part(joint, "limit").attrib
         for joint in ElementTree.fromstring(text).findall("joint")
         if joint.get("type") != "fixed"
     }
@@ -302,7 +309,6 @@ def test_gazebos_own_reader_takes_it(
 
 def test_bare_xacro_says_the_same(tmp_path: Path) -> None:
     """As robot_state_publisher's users call it: with no car file, or with one as a person writes it."""
-    xacro = pytest.importorskip("xacro")
     description = str(share_directory() / "urdf" / "racecar.urdf.xacro")
 
     def elements(text: str) -> list[tuple[str, dict[str, str], str]]:

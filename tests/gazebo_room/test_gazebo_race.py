@@ -19,9 +19,9 @@ def race(
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "result.json").write_text("old")
 
-    def make(simulator: Simulator, **options: object) -> Callable[[], int]:
+    def make(simulator: Simulator, world: str | None = None, window: bool = False) -> Callable[[], int]:
         policy, out = constant_policy(0.0, 1.0), tmp_path / "out"
-        return lambda: run_race(policy, str(ring_path), 1, None, out, simulator=simulator, **options)  # type: ignore[arg-type]
+        return lambda: run_race(policy, str(ring_path), 1, None, out, simulator=simulator, world=world, window=window)
 
     return make
 

@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.live,
-    pytest.mark.skipif(importlib.util.find_spec("rclpy") is None, reason="ROS is not installed"),
+    pytest.mark.skipif(importlib.util.find_spec("rclpy") is None, reason="starts a ROS node: needs rclpy"),
 ]
 
 NODE = """#!{python}

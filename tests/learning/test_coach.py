@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +28,7 @@ def coach(ring: Track, car: Car, config: TaskConfig) -> Coach:
 
 
 @pytest.fixture
-def config(tiny) -> TaskConfig:  # type: ignore[no-untyped-def]
+def config(tiny: Callable[..., dict[str, Any]]) -> TaskConfig:
     return TaskConfig.model_validate(tiny()["task"])
 
 

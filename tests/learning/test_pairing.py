@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ PICTURE = np.zeros((48, 80), np.uint8)
 
 
 @pytest.fixture
-def contract(constant_policy) -> Contract:  # type: ignore[no-untyped-def]
+def contract(constant_policy: Callable[[float, float], Path]) -> Contract:
     return load_policy(constant_policy(0.5, 1.0)).contract
 
 

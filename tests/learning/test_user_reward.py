@@ -205,7 +205,9 @@ def test_it_may_import_its_neighbours_and_the_same_seed_gives_the_same_numbers(
     np.testing.assert_array_equal(first, second)
 
 
-def test_the_process_ends_with_its_context(tracks: TrackSet, car: Car, reward_file: Callable[[str], Path]) -> None:
+def test_the_process_ends_with_its_context(
+    tracks: TrackSet, car: Car, moment: Moment, reward_file: Callable[[str], Path]
+) -> None:
     path = reward_file("def reward_function(params):\n    return 1.0\n")
     with closing(UserReward(path, tracks, car, CARS, 0)) as reward:
         number = reward._process.pid
@@ -213,7 +215,7 @@ def test_the_process_ends_with_its_context(tracks: TrackSet, car: Car, reward_fi
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
     with pytest.raises(OutlapError, match="has ended"):
-        reward(None)  # type: ignore[arg-type]
+        reward(moment)
 
 
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e4])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from outlap.simulation.fleet import TICK
-from outlap.simulation.world import World
+from outlap.simulation.world import LookName, World
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
@@ -89,8 +89,8 @@ def test_its_picture_is_the_cars_own_and_changes_as_it_moves(world: World, car: 
 
 
 def test_the_seed_decides_all_that_is_random(ring: Track, car: Car) -> None:
-    def first(seed: int, look: str) -> np.ndarray:
-        return World(ring, car, seed, look).image().astype(int)  # type: ignore[arg-type]
+    def first(seed: int, look: LookName) -> np.ndarray:
+        return World(ring, car, seed, look).image().astype(int)
 
     np.testing.assert_array_equal(first(1, "random"), first(1, "random"))
     assert np.abs(first(1, "random") - first(2, "random")).mean() > 10

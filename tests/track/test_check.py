@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,10 +166,10 @@ def test_the_narrow_row_is_told() -> None:
 @pytest.mark.parametrize(
     "points", [np.zeros((5, 3)), np.zeros(8), np.zeros((4, 2), dtype=complex), "abc", [["a", "b"]]]
 )
-def test_what_is_no_line_of_points_is_refused(points: object) -> None:
+def test_what_is_no_line_of_points_is_refused(points: Any) -> None:
     good = circle()[:, :2]
     with pytest.raises(OutlapError, match=r"^round: "):
-        checked_track("round", points, good, good, where="round")  # pyright: ignore[reportArgumentType]
+        checked_track("round", points, good, good, where="round")
 
 
 def test_lines_of_different_lengths_are_refused() -> None:
