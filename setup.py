@@ -21,6 +21,8 @@ NODES = (
 
 # What the car needs: no torch, no compiler.
 CAR = [
+    "mcap>=1.6,<2",
+    "mcap-ros2-support>=0.6,<1",
     "numpy>=1.26",
     "opencv-python-headless>=4.8,<5",
     "onnx>=1.16",
