@@ -36,7 +36,7 @@ clean: ## Remove everything that make and the tools made, except runs/
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.demo: EXTRAS = sim,train,ros
-$(VENV)/.test: EXTRAS = sim,train,ros,dev
+$(VENV)/.test: EXTRAS = car,sim,train,ros,dev
 $(VENV)/.bench: EXTRAS = sim,train,ros,bench
 $(VENV)/.demo $(VENV)/.test $(VENV)/.bench: setup.py pyproject.toml | $(VENV)/.made
 	@echo "Installing Outlap and what it needs ($(EXTRAS)) into $(VENV); a few minutes the first time."

@@ -33,6 +33,8 @@ CAR = [
     "typer>=0.12",
 ]
 EXTRAS = {
+    # The buses of real cars' actuators.
+    "car": ["smbus2>=0.4", "pyserial>=3.5,<4"],
     "sim": ["numba>=0.60", "scipy>=1.11", "matplotlib>=3.8", "pillow>=10", "av>=12", "clarabel>=0.9", "xacro>=2.1"],
     # An exact version, of which PyTorch's own index has a CPU build; see README.
     "train": ["torch==2.13.0", "rsl-rl-lib>=5.5,<6", "tensorboard>=2.14"],

@@ -40,7 +40,7 @@ class Actuator(ABC):
     def health(self, now: float) -> dict[str, object]:
         """What the hardware says of itself, by name, for /diagnostics; empty where it says nothing.
 
-        Never waits, raises or moves anything. Only the motor's process asks: answers go to one reader.
+        Never waits for an answer, raises or moves anything. Only the motor's process asks: answers go to one reader.
         """
         return {}
 

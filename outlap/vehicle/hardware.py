@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from outlap.files import Model
 from outlap.vehicle.signals import SpeedMap, SteeringMap
@@ -38,6 +38,15 @@ class Vesc(Maps):
     port: DevicePath = "/dev/ttyACM0"
     baud_rate: Annotated[int, Field(ge=9600, le=3_000_000)] = 115_200  # of no effect over USB
     brake_current: Annotated[float, Field(ge=0, le=200)] = 5.0  # A, where drive.neutral is brake
+
+    @model_validator(mode="after")
+    def _as_a_vesc_has_them(self) -> Self:
+        steering, speed = self.steering, self.speed
+        if not all(0 <= signal <= 1 for signal in (steering.centre, steering.left[1], steering.right[1])):
+            raise ValueError("the signals of steering must lie between 0 and 1, the ends of a VESC's servo")
+        if speed.neutral != 0 or speed.brake is not None or speed.double_tap:
+            raise ValueError("speed.neutral must be 0, without brake and double_tap: a VESC brakes by brake_current")
+        return self
 
 
 class DeepRacerPwm(Maps):
