@@ -11,6 +11,7 @@ import contextlib
 import os
 import queue
 import select
+import signal
 import tempfile
 import threading
 import time
@@ -237,6 +238,8 @@ class FakeVesc(StandIn):
 
 def main() -> None:
     """Print the port, and each command that differs from the last one of its kind, until Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: what a script starts in the background ignores it
+        signal.signal(number, signal.default_int_handler)
     with FakeVesc() as vesc, contextlib.suppress(KeyboardInterrupt):
         print(f"port: {vesc.port}", flush=True)
         begin, seen, last = time.monotonic(), 0, {}
