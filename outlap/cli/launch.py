@@ -32,7 +32,8 @@ def launch(
     if show_args:
         for argument in declared_arguments(path):
             value = "must be given" if argument.default is None else f"default: {argument.default!r}"
-            typer.echo(f"{argument.name}  ({value})\n    {argument.description}".rstrip())
+            among = f"; one of: {', '.join(argument.choices)}" if argument.choices else ""
+            typer.echo(f"{argument.name}  ({value}{among})\n    {argument.description}".rstrip())
         return
     arguments: dict[str, str] = {}
     for word in context.args:

@@ -53,7 +53,7 @@ class Rule:
 CONDITION = ("if", "unless")
 PARAM = Rule((), ("name", "value", "type", "from"))
 ACTIONS: dict[str, Rule] = {
-    "arg": Rule(("name",), ("default", "description", *CONDITION)),
+    "arg": Rule(("name",), ("default", "description", *CONDITION), {"choice": Rule(("value",))}),
     "let": Rule(("name", "value"), CONDITION),
     "set_env": Rule(("name", "value"), CONDITION),
     "include": Rule(("file",), CONDITION, {"arg": Rule(("name", "value"))}),

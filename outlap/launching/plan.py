@@ -36,11 +36,15 @@ class Process:
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument that a launch file declares; ``default`` is as written, None where a value must be given."""
+    """An argument that a launch file declares.
+
+    ``default`` is as written, None where a value must be given; ``choices`` are all values that it may have, or none.
+    """
 
     name: str
     default: str | None
     description: str
+    choices: tuple[str, ...]
     where: str
 
 
@@ -73,12 +77,17 @@ def declared_arguments(path: Path) -> list[Argument]:
     def walk(element: Element) -> None:
         for child in element.children:
             if child.tag == "arg":
-                found.append(Argument(child["name"], child.get("default"), child.get("description") or "", child.where))
+                description = child.get("description") or ""
+                found.append(Argument(child["name"], child.get("default"), description, _choices(child), child.where))
             elif child.tag == "group":
                 walk(child)
 
     walk(read_document(path))
     return found
+
+
+def _choices(element: Element) -> tuple[str, ...]:
+    return tuple(choice["value"] for choice in element.named("choice"))
 
 
 @dataclass
@@ -101,14 +110,17 @@ class _Planner:
                 getattr(self, f"_do_{element.tag}")(element)
 
     def _do_arg(self, element: Element) -> None:
-        name = element["name"]
-        if name in self.values:
-            return
-        default = self._text(element, "default")
-        if default is None:
-            about = f" ({element['description']})" if element.get("description") else ""
-            raise OutlapError(f"{element.where}: the argument {name!r}{about} must be given: {name}:=…")
-        self.values[name] = default
+        name, choices = element["name"], _choices(element)
+        about = f"the argument {name!r}" + (f" ({element['description']})" if element.get("description") else "")
+        among = f"choose from {', '.join(choices)}"
+        if name not in self.values:
+            default = self._text(element, "default")
+            if default is None:
+                rest = f"; {among}" if choices else ""
+                raise OutlapError(f"{element.where}: {about} must be given: {name}:=…{rest}")
+            self.values[name] = default
+        if choices and self.values[name] not in choices:
+            raise OutlapError(f"{element.where}: {about} cannot be {self.values[name]!r}: {among}.")
 
     def _do_let(self, element: Element) -> None:
         self.values[self._need(element, "name")] = self._need(element, "value")

@@ -33,6 +33,7 @@ def test_arguments_are_listed() -> None:
     assert result.returncode == 0, result.stderr
     assert "world  (must be given)" in result.stdout
     assert "laps  (default: '3')" in result.stdout
+    assert "simulator  (default: 'builtin'; one of: builtin, gazebo)" in result.stdout
 
 
 def test_mistakes_end_with_one_sentence(write: Write) -> None:

@@ -109,9 +109,11 @@ def test_a_missing_bridge_is_named_with_what_brings_it() -> None:
         plan_processes(find_launch_file("sim"), arguments, os.environ)
 
 
-def test_an_unknown_simulator_is_told() -> None:
-    with pytest.raises(OutlapError, match=r"simulator_webots.launch.xml does not exist"):
-        plan_processes(find_launch_file("sim"), {"simulator": "webots", "world": "w", "policy": "p"}, os.environ)
+@pytest.mark.parametrize(("name", "choices"), [("sim", "builtin, gazebo"), ("train", "none, builtin, gazebo")])
+def test_an_unknown_simulator_is_told_with_those_there_are(name: str, choices: str) -> None:
+    arguments = {"simulator": "webots", **({"world": "w", "policy": "p"} if name == "sim" else {})}
+    with pytest.raises(OutlapError, match=rf"'simulator' \(.*\) cannot be 'webots': choose from {choices}\.$"):
+        plan_processes(find_launch_file(name), arguments, os.environ)
 
 
 def test_training_runs_alone_or_beside_a_car_that_drives() -> None:

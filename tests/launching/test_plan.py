@@ -55,6 +55,18 @@ def test_conditions(write: Write) -> None:
     assert "line 2: if='maybe' is neither true nor false" in refusal(path, on="maybe")
 
 
+def test_an_argument_is_one_of_its_choices(write: Write) -> None:
+    declared = '<arg name="a" default="x" description="which"><choice value="x"/><choice value="y"/></arg>'
+    path = write(f'{declared}<executable cmd="echo $(var a)"/>')
+    assert words(path) == ["x"]
+    assert words(path, a="y") == ["y"]
+    assert refusal(path, a="z") == f"{path}, line 2: the argument 'a' (which) cannot be 'z': choose from x, y."
+    assert [argument.choices for argument in declared_arguments(path)] == [("x", "y")]
+    write(f"{declared}", "inner")
+    outer = write('<include file="$(dirname)/inner.launch.xml"><arg name="a" value="z"/></include>')
+    assert "inner.launch.xml, line 2: the argument 'a' (which) cannot be 'z'" in refusal(outer)
+
+
 def test_an_include_gets_its_arguments(write: Write) -> None:
     write('<arg name="who"/><arg name="how" default="well"/><executable cmd="echo $(var who) $(var how)"/>', "inner")
     path = write('<include file="$(dirname)/inner.launch.xml"><arg name="who" value="me"/></include>')
@@ -138,6 +150,12 @@ def test_a_node_becomes_a_command(write: Write, tmp_path: Path) -> None:
         ("<include file='none.launch.xml'/>", "line 2: the included file none.launch.xml does not exist"),
         ("<arg name='a'/>", "line 2: the argument 'a' must be given: a:=…"),
         ("<arg name='a' description='what it is'/>", "the argument 'a' (what it is) must be given"),
+        (
+            "<arg name='a' default='z'><choice value='x'/></arg>",
+            "line 2: the argument 'a' cannot be 'z': choose from x.",
+        ),
+        ("<arg name='a'><choice value='x'/></arg>", "line 2: the argument 'a' must be given: a:=…; choose from x"),
+        ("<arg name='a' default=''><choice/></arg>", "line 2: <choice> needs the attribute 'value'"),
         ("", "nothing to run"),
         ("hello", "text 'hello' inside <launch> is not supported"),
         ("<executable cmd='echo'>", "line 3: not valid XML: mismatched tag"),
