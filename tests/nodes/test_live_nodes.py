@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from nav_msgs.msg import Odometry
-from outlap_nodes.messages import LATEST, STREAM, to_image, to_pixels, to_quaternion, to_seconds, to_yaw
+from outlap_nodes.messages import LATEST, RECORD, STREAM, to_image, to_pixels, to_quaternion, to_seconds, to_yaw
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64
@@ -252,8 +252,12 @@ def test_a_second_ctrl_c_does_not_disturb_the_end_that_the_first_began(domain: D
     assert done.stdout.splitlines() == ["temporary file removed", "closed"]
 
 
-def test_a_referee_without_a_graph_ends_quickly_on_a_signal(start: Callable[..., Any], ring_path: Path) -> None:
+def test_a_referee_without_a_graph_ends_quickly_on_a_signal(
+    probe: Any, start: Callable[..., Any], ring_path: Path
+) -> None:
     program = start("referee", track=ring_path)
-    time.sleep(3)
+    heard: list[DiagnosticArray] = probe.listen(DiagnosticArray, "/diagnostics", RECORD)
+    # While it still imports, a signal finds Python's handler, or none where a background job's SIGINT is ignored.
+    probe.until(lambda: heard, "waiting for a graph")
     assert program.stop() == 0
     assert "Traceback" not in program.said
