@@ -8,25 +8,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from outlap.errors import OutlapError
 from outlap.gazebo.model import car_sdf, car_urdf
-from outlap.gazebo.program import gazebo_version
 from outlap.gazebo.randomize import draw_episode, drawn_car
 from outlap.simulation.randomization import Randomization
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
-
-def missing() -> str:
-    """What of Gazebo is not installed here; empty: nothing."""
-    try:
-        gazebo_version()
-    except OutlapError as error:
-        return str(error)
-    return ""
-
-
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "all is there")
+pytestmark = pytest.mark.usefixtures("gazebo")
 
 
 def test_mass_friction_noise_mount_and_lens_are_in_the_model(ring: Track, car: Car) -> None:

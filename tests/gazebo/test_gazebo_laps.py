@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,26 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from outlap.errors import OutlapError
-from outlap.gazebo.program import gazebo_version
-from outlap.launching.programs import find_program
 from outlap.racing.result import Result
 
-
-def missing() -> str:
-    """What of Gazebo is not installed here; empty: nothing."""
-    try:
-        gazebo_version()
-    except OutlapError as error:
-        return str(error)
-    if find_program("ros_gz_bridge", "parameter_bridge", os.environ) is None:
-        return "ros_gz_bridge is not installed: apt install ros-jazzy-ros-gz"
-    if importlib.util.find_spec("ros_gz_interfaces") is None:
-        return "ros_gz_interfaces is not installed: apt install ros-jazzy-ros-gz"
-    return ""
-
-
-pytestmark = [pytest.mark.live, pytest.mark.skipif(bool(missing()), reason=missing() or "all is there")]
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("bridge")]
 
 
 @pytest.mark.timeout(240)

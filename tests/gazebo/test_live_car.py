@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from outlap.errors import OutlapError
-from outlap.gazebo.program import gazebo_version
-from outlap.launching.programs import find_program
-
 PROGRAM = Path(__file__).resolve().parents[2] / "bench" / "gazebo_car.py"
 GENTLE = 5.0  # m/s^2 to the side, up to which a tyre's side force still grows about with its slip
 
 
-def missing() -> str:
-    """What of Gazebo is not installed here; empty: nothing."""
-    try:
-        gazebo_version()
-    except OutlapError as error:
-        return str(error)
-    if find_program("ros_gz_bridge", "parameter_bridge", os.environ) is None:
-        return "ros_gz_bridge is not installed: apt install ros-jazzy-ros-gz"
-    return ""
-
-
-pytestmark = [pytest.mark.live, pytest.mark.skipif(bool(missing()), reason=missing() or "all is there")]
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("bridge")]
 
 
 @pytest.mark.timeout(400)

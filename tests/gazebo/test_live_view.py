@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -23,10 +22,7 @@ from outlap.simulation.world import World
 from outlap.track.formats import load_track
 from outlap.vehicle.car import Lens, load_car
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(shutil.which("gz") is None, reason="Gazebo is not installed: apt install ros-jazzy-ros-gz"),
-]
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("gazebo")]
 CAMERA = "/gazebo/camera"
 PLACE = (4.624, 1.965, -2.834)  # m, m, rad: on the track's hairpins, before a bend, where nothing is symmetric
 
