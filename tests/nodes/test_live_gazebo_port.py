@@ -114,7 +114,10 @@ def test_beside_another_simulator_it_ends(probe: Any, start: Callable[..., Any])
     assert "another simulator is already running on ROS_DOMAIN_ID" in port.said
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ros_gz_interfaces") is not None, reason="ros_gz_interfaces is installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("ros_gz_interfaces") is not None,
+    reason="is about a machine without ros_gz_interfaces, and this one has it",
+)
 def test_without_ros_gz_it_says_what_to_install_when_a_car_is_to_be_put(probe: Any, start: Callable[..., Any]) -> None:
     port = start("gazebo_port")
     poses = probe.node.create_publisher(PoseStamped, "/sim/set_pose", LATEST)

@@ -171,7 +171,10 @@ def test_a_second_simulator_is_refused(probe: Any, start: Callable[..., Any], ri
         ("frames", {"car": "nothing"}, "there is no car named 'nothing'"),
         pytest.param(
             *("frames", {}, "ros-jazzy-tf2-msgs"),
-            marks=pytest.mark.skipif(importlib.util.find_spec("tf2_msgs") is not None, reason="tf2_msgs is installed"),
+            marks=pytest.mark.skipif(
+                importlib.util.find_spec("tf2_msgs") is not None,
+                reason="is about a machine without tf2_msgs, and this one has it",
+            ),
         ),
     ],
 )
