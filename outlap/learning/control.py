@@ -53,18 +53,20 @@ class Control:
         """End now, to be resumed from the last finished iteration; nothing takes this back."""
         self._set(stopping=True)
 
-    def check(self, save: Callable[[], None]) -> None:
+    def check(self, save: Callable[[], object] | None) -> None:
         """For the run, between two steps: calls ``save`` where that was asked for, and waits while it is to pause.
+
+        While there is nothing to keep yet, ``save`` is None and a request to save waits for the first check with one.
 
         Raises:
             StoppedError: the run is to end.
         """
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or self._saving or not self._paused)
+                self._changed.wait_for(lambda: self._stopping or (self._saving and save) or not self._paused)
                 if self._stopping:
                     raise StoppedError
-                if not self._saving:
+                if not self._saving or save is None:
                     return
                 self._saving = False
             save()

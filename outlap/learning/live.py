@@ -184,7 +184,7 @@ class Lesson:
         return True
 
     def _between(self) -> None:
-        self._control.check(lambda: None)
+        self._control.check(None)
 
     def _over(self) -> bool:
         laps = [how for _, how in self._outcomes[-self.config.laps :]]

@@ -301,14 +301,11 @@ class _Run:
 
     def _between(self) -> None:
         """Called between steps: what is asked of the run."""
-        now = time.perf_counter()
-        self._control.check(self._keep)
+        now, student = time.perf_counter(), self._student
+        # Kept beside the run's own policy.
+        keep = None if student is None else (lambda: self._results.publish(student, f"policy-{self.seconds:.0f}s.onnx"))
+        self._control.check(keep)
         self._began += time.perf_counter() - now
-
-    def _keep(self) -> None:
-        """Keep the policy as it is now beside the run's own; before the student learns there is none."""
-        if self._student is not None:
-            self._results.publish(self._student, f"policy-{self.seconds:.0f}s.onnx")
 
     def _save(self, name: str, stage: Stage) -> None:
         inner = stage.state()
