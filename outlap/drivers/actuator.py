@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from outlap.errors import OutlapError
 from outlap.vehicle.car import Car
@@ -49,6 +50,32 @@ class Actuator(ABC):
         """Let go of the hardware, without writing anything. Never raises, and may be called again."""
 
 
+@dataclass(frozen=True)
+class Reversing:
+    """How far an RC speed controller is on its way to reverse: it first takes the pulse as a brake, then wants neutral.
+
+    Times are those at which a pulse was really sent, so however seldom that is, none of the steps is left out.
+    """
+
+    engaged: bool  # whether it takes the next pulse as reverse
+    braked: float | None = None  # steady s, since when it is sent the brake
+    rested: float | None = None  # steady s, since when neutral after that
+
+    def signal(self, now: float, wanted: float, neutral: float) -> tuple[float, Reversing]:
+        """What to send on the way to the signal ``wanted``, and what holds once that was sent."""
+        if self.engaged:
+            return wanted, self
+        if self.braked is None or now - self.braked < TAP:
+            return wanted, Reversing(False, now if self.braked is None else self.braked)
+        if self.rested is None or now - self.rested < TAP:
+            return neutral, Reversing(False, self.braked, now if self.rested is None else self.rested)
+        return wanted, Reversing(True)
+
+    def interrupted(self) -> Reversing:
+        """What holds after neutral or a brake: one that is in reverse stays so, any other begins anew."""
+        return self if self.engaged else Reversing(False)
+
+
 class SignalActuator(Actuator):
     """An actuator that is sent signals, by the maps of its car file."""
 
@@ -57,7 +84,7 @@ class SignalActuator(Actuator):
         self.steering_map, self.speed_map = car.actuator.steering, car.actuator.speed
         self._brakes = car.drive.neutral == "brake" and self.speed_map.brake is not None
         self._rolled = -math.inf  # steady s, when it was last sent forward
-        self._backward_since: float | None = None  # steady s, since when backward is wanted
+        self._reversing = Reversing(not self.speed_map.double_tap)
 
     @abstractmethod
     def send(self, steering: float | None, speed: float | None) -> None:
@@ -67,29 +94,53 @@ class SignalActuator(Actuator):
             ActuatorError: they were not taken.
         """
 
+    def sent_speed(self) -> float | None:
+        """The signal that the drive is being sent, by whatever process; none where the hardware does not tell.
+
+        Raises:
+            ActuatorError: it did not answer.
+        """
+        return None
+
     def write(self, now: float, steering: float, speed: float) -> None:
-        self.send(self.steering_map.signal(steering), self._speed_signal(now, speed))
+        if not (math.isfinite(steering) and math.isfinite(speed)):
+            raise ActuatorError(f"an angle of {steering:g} rad or a speed of {speed:g} m/s is refused: not finite.")
+        self._drive(now, self.steering_map.signal(steering), speed)
 
     def stop(self, now: float) -> None:
-        self.send(None, self._speed_signal(now, 0.0))
+        # Another process may have sent it forward: only the hardware knows then whether to brake.
+        if self._brakes and not self._braking(now) and self._sent_forward():
+            self._rolled = now
+        self._drive(now, None, 0.0)
 
-    def _speed_signal(self, now: float, speed: float) -> float:
-        """The signal for ``speed`` m/s at ``now``: on its way there through brake and neutral, where that is needed."""
+    def _drive(self, now: float, steering: float | None, speed: float) -> None:
+        """Send the steering's signal, and that which leads to ``speed`` m/s, by way of brake and neutral."""
         points = self.speed_map
+        if speed < 0 and points.reverse:
+            signal, done = self._reversing.signal(now, points.signal(speed), points.neutral)
+            self.send(steering, signal)
+            self._reversing = done  # only now: a brake that was not sent is not behind it
+            return
         if speed > 0:
-            self._rolled, self._backward_since = now, None
-            return points.signal(speed)
-        if speed < 0:
-            if self._backward_since is None:
-                self._backward_since = now
-            wanted = points.signal(speed)
-            since = now - self._backward_since
-            if points.double_tap and math.isfinite(self._rolled) and since < 2 * TAP:
-                return wanted if since < TAP else points.neutral
-            self._rolled = -math.inf
-            return wanted
-        self._backward_since = None
-        if self._brakes and now - self._rolled <= points.brake_time:
-            assert points.brake is not None
-            return points.brake
-        return points.neutral
+            self._rolled = now
+            self._reversing = Reversing(not points.double_tap)
+        signal = points.brake if speed <= 0 and self._braking(now) else points.signal(max(speed, 0.0))
+        assert signal is not None
+        self.send(steering, signal)
+        if speed <= 0:
+            self._reversing = self._reversing.interrupted()
+
+    def _braking(self, now: float) -> bool:
+        return self._brakes and now - self._rolled <= self.speed_map.brake_time
+
+    def _sent_forward(self) -> bool:
+        """Whether the hardware is sending the drive forward now: more than half way from neutral to its slowest."""
+        try:
+            signal = self.sent_speed()
+        except ActuatorError:
+            return False  # neutral is still worth trying
+        if signal is None:
+            return False
+        neutral, slowest, fastest = self.speed_map.neutral, self.speed_map.forward[0][1], self.speed_map.forward[-1][1]
+        dead = max(abs(slowest - neutral) / 2, abs(fastest - neutral) / 20)
+        return (signal - neutral) * math.copysign(1.0, fastest - neutral) > dead

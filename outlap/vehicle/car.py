@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory
-from outlap.vehicle.hardware import CameraDevice, Hardware
+from outlap.vehicle.hardware import CameraDevice, Hardware, PulseMaps
 
 Positive = Annotated[float, Field(gt=0)]
 GRAVITY = 9.81  # m/s^2
@@ -113,6 +113,8 @@ class Car(Model):
         ):
             if limit > reached + 1e-6:
                 raise ValueError(f"{key} is {limit:g}, but the signals of actuator reach {reached:g} only")
+        if self.drive.neutral == "brake" and isinstance(self.actuator, PulseMaps) and self.actuator.speed.brake is None:
+            raise ValueError("drive.neutral is brake, which needs the signal actuator.speed.brake")
         return self
 
     @property

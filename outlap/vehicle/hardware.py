@@ -10,6 +10,9 @@ from outlap.files import Model
 from outlap.vehicle.signals import SpeedMap, SteeringMap
 
 DevicePath = Annotated[str, Field(min_length=1, max_length=200)]
+# µs. RC servos and speed controllers take 1000 to 2000, most of them somewhat more; what lies far beyond is a slip of
+# the unit, and drives a servo against its stop.
+PULSES = 500.0, 2500.0
 
 
 class Maps(Model):
@@ -19,7 +22,26 @@ class Maps(Model):
     speed: SpeedMap
 
 
-class Pca9685(Maps):
+class PulseMaps(Maps):
+    """The signals of a servo and an RC speed controller: pulse widths in µs."""
+
+    steering_channel: Annotated[int, Field(ge=0, le=15)] = 1
+    speed_channel: Annotated[int, Field(ge=0, le=15)] = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.steering_channel == self.speed_channel:
+            raise ValueError("steering_channel and speed_channel must differ")
+        steering, speed = self.steering, self.speed
+        signals = [steering.centre, steering.left[1], steering.right[1], speed.neutral]
+        signals += [signal for _, signal in (*speed.forward, *speed.reverse)]
+        signals += [] if speed.brake is None else [speed.brake]
+        for signal in signals:
+            check_pulse(signal)
+        return self
+
+
+class Pca9685(PulseMaps):
     """A PCA9685 PWM chip on an I2C bus, with a servo and an RC speed controller. Signals are pulse widths in µs."""
 
     driver: Literal["pca9685"]
@@ -27,8 +49,6 @@ class Pca9685(Maps):
     address: Annotated[int, Field(ge=0x03, le=0x77)] = 0x40
     frequency: Annotated[float, Field(ge=40, le=330)] = 60.0  # Hz, pulses a second
     oscillator: Annotated[float, Field(ge=20e6, le=30e6)] = 25e6  # Hz, the chip's own, which differs from chip to chip
-    steering_channel: Annotated[int, Field(ge=0, le=15)] = 1
-    speed_channel: Annotated[int, Field(ge=0, le=15)] = 0
 
 
 class Vesc(Maps):
@@ -49,15 +69,19 @@ class Vesc(Maps):
         return self
 
 
-class DeepRacerPwm(Maps):
-    """The DeepRacer's own PWM, through the kernel's files. Signals are pulse widths in µs."""
+class DeepRacerPwm(PulseMaps):
+    """The DeepRacer's own PWM, through the kernel's files. Signals are pulse widths in µs.
+
+    Defaults are those of aws-deepracer-servo-pkg (pwm.cpp, servo_mgr.hpp).
+    """
 
     driver: Literal["deepracer"]
-    chip: DevicePath = "/sys/class/pwm/pwmchip0"
-    steering_channel: Annotated[int, Field(ge=0, le=15)] = 1
-    speed_channel: Annotated[int, Field(ge=0, le=15)] = 0
-    enable: str = "/sys/class/gpio/gpio436"  # the line that lets the pulses out, low; empty: there is none
-    calibration: str = ""  # the car's own calibration file, whose signals take the place of these; empty: none
+    # The PWM chip's folder; or, without a slash, the device whose chip it is: its number differs from boot to boot.
+    chip: DevicePath = "0000:00:17.0"
+    # The line that lets the pulses out, low; empty: there is none. 436 up to Ubuntu 20.04, 514 with 24.04's kernel.
+    enable: Annotated[str, Field(pattern=r"^(/.*gpio\d+)?$", max_length=200)] = "/sys/class/gpio/gpio436"
+    # The car's own calibration, /opt/aws/deepracer/calibration.json, whose pulses take the place of these; empty: none
+    calibration: Annotated[str, Field(max_length=200)] = ""
 
 
 Hardware = Annotated[Pca9685 | Vesc | DeepRacerPwm, Field(discriminator="driver")]
@@ -69,3 +93,10 @@ class CameraDevice(Model):
     path: DevicePath = "/dev/video0"
     format: Literal["MJPG", "YUYV"] = "MJPG"  # how pictures travel; MJPG needs less of the bus
     exposure: Annotated[float, Field(ge=0, le=1)] = 0.0  # s; 0: the camera chooses
+
+
+def check_pulse(pulse: float, error: type[Exception] = ValueError) -> None:
+    """Raise ``error`` for a pulse width in µs that no servo or speed controller is sent; NaN is none."""
+    shortest, longest = PULSES
+    if not shortest <= pulse <= longest:
+        raise error(f"a pulse of {pulse:g} µs is refused: it must last {shortest:g} to {longest:g} µs.")

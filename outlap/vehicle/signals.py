@@ -67,7 +67,7 @@ class SpeedMap(Model):
             directions[name] = np.sign(steps[-1])
         if "reverse" in directions and directions["reverse"] == directions["forward"]:
             raise ValueError("the signals of forward and reverse must lie on different sides of neutral")
-        if self.brake is not None and np.sign(self.brake - self.neutral) == directions["forward"]:
+        if self.brake is not None and np.sign(self.brake - self.neutral) != -directions["forward"]:
             raise ValueError("brake must lie on the other side of neutral than forward")
         return self
 

@@ -1,0 +1,32 @@
+"""Cars with hardware that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from outlap.vehicle.car import Car
+
+STEERING = {"centre": 1500.0, "left": (0.55, 1900.0), "right": (-0.6, 1080.0)}
+SPEED = {
+    "neutral": 1500.0,
+    "forward": ((0.0, 1540.0), (2.0, 1640.0), (4.0, 1900.0)),
+    "reverse": ((0.0, 1460.0), (2.0, 1200.0)),
+    "brake": 1300.0,
+    "brake_time": 0.5,
+}
+
+
+@pytest.fixture
+def equipped(car: Car) -> Callable[..., Car]:
+    """``equipped({"driver": "pca9685", …}, neutral="brake", double_tap=True)``: the car with that hardware."""
+
+    def equip(hardware: dict[str, object], neutral: str = "coast", **speed: Any) -> Car:
+        content = car.model_dump()
+        content["drive"]["neutral"] = neutral
+        content["actuator"] = {"steering": STEERING, "speed": SPEED | speed} | hardware
+        return Car.model_validate(content)
+
+    return equip
