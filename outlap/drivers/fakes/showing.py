@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import NoReturn
 
 import yaml
 
@@ -28,7 +29,7 @@ def show(stand_in: StandIn, unit: str) -> int:
         return 1
 
 
-def _follow(stand_in: StandIn, unit: str) -> None:
+def _follow(stand_in: StandIn, unit: str) -> NoReturn:
     began, before, seen = time.monotonic(), None, 0
     while True:
         sent = stand_in.history()
