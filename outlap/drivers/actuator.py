@@ -105,15 +105,15 @@ class SignalActuator(Actuator):
     def write(self, now: float, steering: float, speed: float) -> None:
         if not (math.isfinite(steering) and math.isfinite(speed)):
             raise ActuatorError(f"an angle of {steering:g} rad or a speed of {speed:g} m/s is refused: not finite.")
-        self._drive(now, self.steering_map.signal(steering), speed)
+        self._aim(now, self.steering_map.signal(steering), speed)
 
     def stop(self, now: float) -> None:
         # Another process may have sent it forward: only the hardware knows then whether to brake.
         if self._brakes and not self._braking(now) and self._sent_forward():
             self._rolled = now
-        self._drive(now, None, 0.0)
+        self._aim(now, None, 0.0)
 
-    def _drive(self, now: float, steering: float | None, speed: float) -> None:
+    def _aim(self, now: float, steering: float | None, speed: float) -> None:
         """Send the steering's signal, and that which leads to ``speed`` m/s, by way of brake and neutral."""
         points = self.speed_map
         if speed < 0 and points.reverse:

@@ -233,6 +233,7 @@ def test_it_runs_as_a_program_that_prints_what_it_is_told(tmp_path: Path, equipp
             said.append(next(line for line in lines if "1901.3 µs" in line))
         finally:
             program.terminate()
+        assert program.wait(20) == 0 and not path.exists()
     assert "speed  1501.4 µs" in said[1]
     refused = subprocess.run([*words[:-1], "/nowhere/i2c"], capture_output=True, text=True)
     assert refused.returncode == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from typing import NoReturn
@@ -16,6 +17,8 @@ LOOK = 0.05  # s between two looks at what arrived
 
 def show(stand_in: StandIn, unit: str) -> int:
     """Say how a car file names the stand-in, then print each change of its outputs, until Ctrl-C; the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: what a script starts in the background ignores it
+        signal.signal(number, signal.default_int_handler)
     try:
         with stand_in:
             print("In the car file, section actuator:\n")
@@ -37,13 +40,13 @@ def _follow(stand_in: StandIn, unit: str) -> NoReturn:
             if (one.steering, one.speed) != before:
                 before = one.steering, one.speed
                 told = "   ".join(
-                    f"{name} {_told(signal, unit):>10}"
-                    for name, signal in (("steering", one.steering), ("speed", one.speed))
+                    f"{name} {_told(value, unit):>10}"
+                    for name, value in (("steering", one.steering), ("speed", one.speed))
                 )
                 print(f"{one.time - began:9.2f} s   {told}", flush=True)
         seen = len(sent)
         time.sleep(LOOK)
 
 
-def _told(signal: float | None, unit: str) -> str:
-    return "off" if signal is None else f"{round(signal, 1 if abs(signal) > 100 else 3):g} {unit}".strip()
+def _told(value: float | None, unit: str) -> str:
+    return "off" if value is None else f"{round(value, 1 if abs(value) > 100 else 3):g} {unit}".strip()
