@@ -1,22 +1,26 @@
-"""motor: passes commands through the safety gate to the actuator, and is neutral whenever in doubt."""
+"""motor: passes commands through the safety gate to the actuator, and is neutral whenever in doubt.
+
+It starts the stopper, a process of its own that stops the car when this one is gone or stands still.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated
 
 from geometry_msgs.msg import TwistStamped
+from pydantic import Field
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.node import Node
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64
 from std_srvs.srv import SetBool
 
+from outlap.drivers.actuator import Actuator, ActuatorError
 from outlap.files import Model
-from outlap.safety.gate import Arm, Event, Gate, Output, Source, State, Twist
-from outlap.timing import Rate
+from outlap.safety.gate import Arm, Event, Gate, Health, Output, Source, State, Twist, limits
+from outlap.timing import Intervals, Rate
 from outlap.vehicle.car import load_car
 
+from .actuators import ActuatorName, open_named
 from .messages import LATEST, RECORD, to_seconds, to_time
 from .program import (
     ERROR,
@@ -29,6 +33,8 @@ from .program import (
     seconds,
     steady_clock,
 )
+from .publishers import Publishers
+from .stopper import Watched
 
 TICK = 0.02  # s, on the steady clock; with the gate's 0.15 s a lost command means neutral within 0.2 s
 REPEAT = 0.1  # s, an unchanged output is written again this often, for actuators that stop by themselves
@@ -37,41 +43,33 @@ REPEAT = 0.1  # s, an unchanged output is written again this often, for actuator
 class Parameters(Model):
     """See config/drive.yaml."""
 
-    actuator: Literal["simulator"]
+    actuator: ActuatorName
     car: str
-
-
-class SimulatorActuator:
-    """Writes to the simulator's topics."""
-
-    def __init__(self, node: Node) -> None:
-        self._steering = node.create_publisher(Float64, "/sim/steering_angle", LATEST)
-        self._wheel_speed = node.create_publisher(Float64, "/sim/wheel_speed", LATEST)
-
-    def write(self, steering: float, wheel_speed: float) -> None:
-        """Front wheel angle in rad, left positive, and wheel speed in rad/s."""
-        self._steering.publish(Float64(data=steering))
-        self._wheel_speed.publish(Float64(data=wheel_speed))
+    speed_cap: Annotated[float, Field(ge=0)]
 
 
 class MotorNode(LifecycleProgram):
-    """Commands in, the actuator's angle and wheel speed out."""
+    """Commands in, the actuator's angle and speed out."""
 
     def __init__(self) -> None:
         super().__init__("motor")
-        self._actuator: SimulatorActuator | None = None
+        self._actuator: Actuator | None = None
+        self._stopper: Watched | None = None
         self._active = False
+        self._output: Output | None = None
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
         self._car = load_car(parameters.car)
-        self._gate = Gate(self._car)
+        self._gate = Gate(self._car, limits(self._car, parameters.speed_cap or float("inf")))
         self._steady = steady_clock()
-        self._ticks = Rate()
-        self._actuator = SimulatorActuator(self)
+        self._ticks, self._gaps = Rate(), Intervals()
+        self._actuator = open_named(parameters.actuator, self._car, self)
+        self._stopper = Watched(parameters.actuator, parameters.car, seconds(self._steady))
+        self._drivers = Publishers(self, ("/cmd_vel", "/cmd_vel/hand"))
         self._states = self.create_publisher(JointState, "/motor/state", RECORD)
-        self._output: Output | None = None
         self._written = float("-inf")  # s
+        self._refused = ""  # why the actuator did not take the last write
         self._diagnostics = Diagnostics(self, self._status)
         self.create_subscription(TwistStamped, "/cmd_vel", self._policy_command, LATEST)
         self.create_subscription(TwistStamped, "/cmd_vel/hand", self._hand_command, LATEST)
@@ -89,9 +87,12 @@ class MotorNode(LifecycleProgram):
         return super().on_deactivate(state)
 
     def close(self) -> None:
-        """The last thing written is neutral, with the steering as it was."""
-        if self._actuator is not None:
+        """The last thing written is neutral, with the steering as it was; the stopper then writes it once more."""
+        if self._stopper is not None:
             self._step(Arm(False))
+            self._stopper.close()
+        if self._actuator is not None:
+            self._actuator.close()
 
     def _policy_command(self, message: TwistStamped) -> None:
         self._command("policy", message)
@@ -114,15 +115,23 @@ class MotorNode(LifecycleProgram):
         return response
 
     def _tick(self) -> None:
-        self._ticks.add(seconds(self._steady))
-        self._step()
+        assert self._stopper is not None
+        now = seconds(self._steady)
+        self._ticks.add(now)
+        self._gaps.add(now)
+        self._step(
+            Health("stopper", self._stopper.beat(now)),
+            Health("publishers", self._drivers.problem(now)),
+            Health("actuator", self._refused),
+        )
 
     def _step(self, *events: Event) -> Output:
         """Ask the gate, write what it says, and report a change."""
         now = seconds(self._steady)
         output, before = self._gate.step(now, seconds(self.get_clock()), events), self._output
         self._output = output
-        if events or before is None or output != before or now - self._written >= REPEAT:
+        told = any(not isinstance(event, Health) for event in events)
+        if told or before is None or output != before or self._refused or now - self._written >= REPEAT:
             self._write(output, now)
         if before is None or output.state is not before.state:
             log = self.get_logger()
@@ -136,21 +145,29 @@ class MotorNode(LifecycleProgram):
         return output
 
     def _write(self, output: Output, now: float) -> None:
+        """Write, and say what was written; what the actuator refuses is written again on the next tick."""
         assert self._actuator is not None
-        wheel_speed = self._car.wheel_speed(output.speed)
-        self._actuator.write(output.steering, wheel_speed)
-        self._written = now
-        state = JointState(name=["steering", "drive"])
-        state.header.stamp = to_time(output.stamp)
-        state.position, state.velocity = [output.steering, 0.0], [0.0, wheel_speed]
-        self._states.publish(state)
+        try:
+            self._actuator.write(now, output.steering, output.speed)
+        except ActuatorError as error:
+            if not self._refused:
+                self.get_logger().warning(str(error))
+            self._refused = str(error)
+        else:
+            self._refused, self._written = "", now
+            state = JointState(name=["steering", "drive"])
+            state.header.stamp = to_time(output.stamp)
+            state.position, state.velocity = [output.steering, 0.0], [0.0, self._car.wheel_speed(output.speed)]
+            self._states.publish(state)
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
-        assert self._output is not None
-        output = self._output
+        assert self._output is not None and self._actuator is not None
+        output, now = self._output, seconds(self._steady)
         level = {State.ARMED: OK, State.DISARMED: WARN, State.FAULT: ERROR}[output.state]
         state = output.state.name.lower()
-        values = {"state": state, "reason": output.reason, "tick_hz": self._ticks.hertz(seconds(self._steady))}
+        values: dict[str, object] = {"state": state, "reason": output.reason}
+        values |= {"tick_hz": self._ticks.hertz(now), "tick_ms_p99": self._gaps.quantile(0.99) * 1e3}
+        values |= {"speed": output.speed, "steering": output.steering, **self._actuator.health(now)}
         return level, f"{state}: {output.reason}" if output.reason else state, values
 
 

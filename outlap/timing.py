@@ -34,6 +34,25 @@ class Rate:
             self._times.popleft()
 
 
+class Intervals:
+    """How far apart the last ``count`` happenings were."""
+
+    def __init__(self, count: int = 500) -> None:
+        self._gaps: deque[float] = deque(maxlen=count)  # s
+        self._last: float | None = None
+
+    def add(self, now: float) -> None:
+        """It happened at ``now`` (s)."""
+        if self._last is not None:
+            self._gaps.append(now - self._last)
+        self._last = now
+
+    def quantile(self, part: float) -> float:
+        """The gap in s that ``part`` (0 to 1) of the gaps do not exceed; 0 before there are any."""
+        gaps = sorted(self._gaps)
+        return gaps[min(int(part * len(gaps)), len(gaps) - 1)] if gaps else 0.0
+
+
 class Pacer:
     """Deadlines of a loop that should run once a ``period`` and slows down, without bursts, when it cannot.
 

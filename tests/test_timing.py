@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from outlap.timing import Pacer, Rate
+from outlap.timing import Intervals, Pacer, Rate
 
 
 def test_a_steady_rate_is_read_exactly() -> None:
@@ -48,3 +48,15 @@ def test_a_loop_that_cannot_keep_up_slows_down_without_bursts() -> None:
 
 def test_a_step_that_is_due_does_not_wait() -> None:
     assert Pacer(0.01, now=0.0).wait(0.5) == 0
+
+
+def test_intervals_keep_the_gaps_of_the_last_few() -> None:
+    intervals = Intervals(count=4)
+    assert intervals.quantile(0.99) == 0
+    intervals.add(0.0)
+    assert intervals.quantile(0.99) == 0
+    for time in (9.0, 10.0, 11.0, 13.0, 16.0):
+        intervals.add(time)
+    assert intervals.quantile(0.0) == 1.0
+    assert intervals.quantile(0.5) == 2.0
+    assert intervals.quantile(1.0) == 3.0

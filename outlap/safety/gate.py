@@ -1,7 +1,8 @@
 """The gate between a command and the motor: one decision function of (steady time, ROS time, events).
 
 It reads no clock and sends nothing. ``motor`` calls :meth:`Gate.step` whenever something arrives and on every tick,
-and writes what it returns. Any fault makes it neutral (speed zero, steering held) until it is armed again.
+and writes what it returns. Any fault makes it neutral (speed zero, steering held) until it is armed again. That a gate
+cannot help when its own process is gone is what the stopper is for (``nodes/stopper.py``).
 """
 
 from __future__ import annotations
@@ -16,10 +17,16 @@ from outlap.vehicle.car import Car
 STALE_AFTER = 0.15  # s, age of a command's receipt or stamp; with a 20 ms tick neutral comes within 200 ms
 EARLY_BY = 0.05  # s, how far a stamp may lie ahead: /clock arrives in steps of its own, behind a quick message
 STANDSTILL = 0.05  # m/s, below this a command means zero speed, because angular.z / linear.x says nothing
+BUS_PATIENCE = 0.06  # s, for which an actuator may refuse writes: three ticks, so that the fault comes within 0.1 s
+# How much faster than the car itself can follow a command may change: a sane driver never notices.
+HEADROOM = 2.0
 ROUNDING = 1e-5  # relative, so that a float32 limit is not taken for more than the float64 one
 FRAME = "base_link"
 
 Source = Literal["policy", "hand"]
+Part = Literal["actuator", "stopper", "publishers"]
+
+PATIENCE: dict[Part, float] = {"actuator": BUS_PATIENCE, "stopper": 0.0, "publishers": 0.0}  # s
 
 
 class State(IntEnum):
@@ -58,7 +65,22 @@ class Arm(NamedTuple):
     arm: bool
 
 
-Event = Twist | Arm
+class Health(NamedTuple):
+    """How a part that the gate cannot see is doing: what is wrong with it in words, or nothing."""
+
+    part: Part
+    problem: str
+
+
+class Limits(NamedTuple):
+    """What is sent at most: m/s, and how fast that may change, in m/s^2 (slowing down is free) and rad/s."""
+
+    speed: float
+    acceleration: float
+    steering_rate: float
+
+
+Event = Twist | Arm | Health
 
 
 class Output(NamedTuple):
@@ -71,35 +93,58 @@ class Output(NamedTuple):
     stamp: float  # s, of the command that this answers: the one in force, or the last that was; 0 before the first
 
 
+def limits(car: Car, speed_cap: float = math.inf) -> Limits:
+    """The limits of ``car``, and of a person who wants no more than ``speed_cap`` m/s."""
+    acceleration, steering_rate = HEADROOM * car.drive.max_acceleration, HEADROOM * car.steering.max_rate
+    return Limits(speed_cap, acceleration, steering_rate)
+
+
 class Gate:
     """Decides what reaches the actuator of ``car``."""
 
-    def __init__(self, car: Car) -> None:
-        self._car = car
+    def __init__(self, car: Car, limits: Limits) -> None:
+        self._car, self._limits = car, limits
         self._latest: dict[Source, tuple[Twist, float]] = {}  # with the steady time of receipt
+        self._ill: dict[Part, tuple[str, float]] = {}  # what is wrong, and the steady time since when
         self._source: Source = "policy"
         self._state = State.DISARMED
         self._reason = "not armed yet"
         self._speed = 0.0  # m/s
         self._steering = 0.0  # rad
         self._stamp = 0.0  # s
+        self._stepped = math.inf  # steady s, of the last call
 
     def step(self, steady: float, ros: float, events: Sequence[Event] = ()) -> Output:
         """The decision at ``steady`` (s, steady clock) and ``ros`` (s, ROS time) after ``events``, oldest first.
 
         Every call, with events or without, checks the command that is in force; an unusable one is never sent.
         """
+        gap = steady - self._stepped if math.isfinite(self._stepped) else 0.0
+        self._stepped = steady
+        if self._state is State.ARMED and not 0 <= gap <= STALE_AFTER:
+            # Whatever arrives now may be fresh, but for that long nobody has checked anything.
+            self._stop(State.FAULT, f"the motor's own process stood still for {gap:.2f} s")
         refusal = ""
         for event in events:
             if isinstance(event, Arm):
                 refusal = self._arm(steady, ros) if event.arm else self._stop(State.DISARMED, "by request")
+            elif isinstance(event, Health):
+                self._hear(event, steady)
             else:
                 self._receive(event, steady, ros)
         if self._state is State.ARMED:
             self._judge(steady, ros)
         if self._state is State.ARMED:
-            self._follow(self._latest[self._source][0])
+            self._follow(self._latest[self._source][0], min(max(gap, 0.0), STALE_AFTER))
         return Output(self._speed, self._steering, self._state, refusal or self._reason, self._stamp)
+
+    def _hear(self, health: Health, steady: float) -> None:
+        """Note what a part says of itself; a problem that goes on is as old as it was."""
+        if not health.problem:
+            self._ill.pop(health.part, None)
+        else:
+            since = self._ill[health.part][1] if health.part in self._ill else steady
+            self._ill[health.part] = (health.problem, since)
 
     def _receive(self, twist: Twist, steady: float, ros: float) -> None:
         self._latest[twist.source] = (twist, steady)
@@ -111,20 +156,25 @@ class Gate:
             self._judge(steady, ros)
 
     def _judge(self, steady: float, ros: float) -> None:
-        """Answer the command in force: stop if it is unusable, and stamp what is sent with its stamp either way."""
+        """Answer the command in force: stop if it is unusable, and stamp what is sent with its stamp either way.
+
+        A part that has been ill for longer than its patience stops the car as well.
+        """
         problem, text = self._check(self._source, steady, ros)
         stamp = self._latest[self._source][0].stamp
         if math.isfinite(stamp):
             self._stamp = stamp
-        if problem is not Problem.NONE:
-            self._stop(State.FAULT, text)
+        lasting = [text for part, (text, since) in self._ill.items() if not 0 <= steady - since < PATIENCE[part]]
+        if problem is not Problem.NONE or lasting:
+            self._stop(State.FAULT, "; ".join(lasting) or text)
 
     def _arm(self, steady: float, ros: float) -> str:
         """Arm, or the reason why not. The hand drives if it is sending, otherwise the policy."""
         source: Source = "hand" if self._check("hand", steady, ros)[0] is Problem.NONE else "policy"
         problem, text = self._check(source, steady, ros)
-        if problem is not Problem.NONE:
-            return f"arming refused: {text}"
+        texts = [text for text, _ in self._ill.values()] or [text]
+        if problem is not Problem.NONE or self._ill:
+            return f"arming refused: {'; '.join(texts)}"
         self._source, self._state, self._reason = source, State.ARMED, ""
         return ""
 
@@ -133,13 +183,18 @@ class Gate:
         self._state, self._reason, self._speed = state, reason, 0.0
         return ""
 
-    def _follow(self, twist: Twist) -> None:
-        speed, curvature = twist.linear[0], _curvature(twist)
-        drive, tightest = self._car.drive, self._car.max_curvature
-        self._speed = 0.0
-        if curvature is not None:
-            self._speed = min(max(speed, -drive.max_reverse_speed), drive.max_speed)
-            self._steering = self._car.steering_angle(min(max(curvature, -tightest), tightest))
+    def _follow(self, twist: Twist, elapsed: float) -> None:
+        """Send what ``twist`` asks for, as far as it may change within ``elapsed`` s."""
+        wanted, curvature = twist.linear[0], _curvature(twist)
+        drive, tightest, limits = self._car.drive, self._car.max_curvature, self._limits
+        if curvature is None:
+            self._speed = 0.0
+            return
+        wanted = min(max(wanted, -drive.max_reverse_speed, -limits.speed), drive.max_speed, limits.speed)
+        self._speed = _eased(self._speed, wanted, limits.acceleration * elapsed)
+        angle = self._car.steering_angle(min(max(curvature, -tightest), tightest))
+        most = limits.steering_rate * elapsed
+        self._steering = min(max(angle, self._steering - most), self._steering + most)
 
     def _check(self, source: Source, steady: float, ros: float) -> tuple[Problem, str]:
         """The most severe thing wrong with the latest command of ``source``, in words."""
@@ -183,3 +238,9 @@ def _curvature(twist: Twist) -> float | None:
     """Curvature in 1/m, left positive, sign-correct in reverse; none at a standstill."""
     speed = twist.linear[0]
     return twist.angular[2] / speed if abs(speed) >= STANDSTILL else None
+
+
+def _eased(speed: float, wanted: float, most: float) -> float:
+    """``wanted`` m/s, but no more than ``most`` m/s faster than ``speed`` was; slower at once, turning by way of 0."""
+    from_here = speed if speed * wanted > 0 else 0.0
+    return math.copysign(min(abs(wanted), abs(from_here) + most), wanted)

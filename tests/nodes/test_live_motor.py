@@ -5,105 +5,38 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+import yaml
 from geometry_msgs.msg import TwistStamped
-from outlap_nodes.messages import LATEST, RECORD
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64
-from std_srvs.srv import SetBool
+from outlap_nodes.messages import LATEST
 
 from outlap.vehicle.car import load_car
 
 pytestmark = pytest.mark.live
 
-SPEED, YAW_RATE = 1.5, 1.0  # m/s, rad/s
 
-
-class Bench:
-    """Sends commands at 50 Hz while something is waited for, and hears what the motor sends."""
-
-    def __init__(self, probe: Any) -> None:
-        self.probe = probe
-        self.steering = probe.listen(Float64, "/sim/steering_angle", LATEST)
-        self.wheel_speed = probe.listen(Float64, "/sim/wheel_speed", LATEST)
-        self.states: list[JointState] = probe.listen(JointState, "/motor/state", RECORD)
-        self.diagnostics: list[DiagnosticArray] = probe.listen(DiagnosticArray, "/diagnostics", RECORD)
-        self._commands = probe.node.create_publisher(TwistStamped, "/cmd_vel", LATEST)
-        self.speed, self.yaw_rate, self.late, self.frame = SPEED, YAW_RATE, 0.0, "base_link"
-        self.sending = True
-        probe.node.create_timer(0.02, self._send)
-        probe.until(lambda: self.wheel_speed, "the motor's first neutral")
-
-    def _send(self) -> None:
-        if not self.sending:
-            return
-        twist = TwistStamped()
-        now = self.probe.node.get_clock().now().nanoseconds - round(self.late * 1e9)
-        twist.header.stamp.sec, twist.header.stamp.nanosec = divmod(now, 1_000_000_000)
-        twist.header.frame_id = self.frame
-        twist.twist.linear.x, twist.twist.angular.z = self.speed, self.yaw_rate
-        self._commands.publish(twist)
-
-    def arm(self, arm: bool = True) -> SetBool.Response:
-        return self.probe.call(SetBool, "/motor/arm", SetBool.Request(data=arm))
-
-    def drive(self) -> None:
-        self.probe.until(lambda: self.arm().success, "arming")
-        self.probe.until(lambda: self.wheel_speed[-1].data > 0, "driving")
-
-    def stops_for_good(self, words: str) -> None:
-        """Neutral with the steering held, says why, and good commands alone do not start it again."""
-        self.probe.until(lambda: self.wheel_speed[-1].data == 0, "neutral")
-        held = self.steering[-1].data
-        assert held == pytest.approx(math.atan(YAW_RATE / SPEED * load_car().axles.wheelbase))
-        self.probe.until(lambda: words in self.status["reason"], f"/diagnostics saying {words!r}")
-        assert self.status["state"] == "fault"
-        self.speed, self.yaw_rate, self.late, self.frame, self.sending = SPEED, YAW_RATE, 0.0, "base_link", True
-        seen = len(self.wheel_speed)
-        self.probe.until(lambda: len(self.wheel_speed) > seen + 10, "further writes")
-        assert all(message.data == 0 for message in self.wheel_speed[seen:])
-        assert self.steering[-1].data == held
-
-    @property
-    def status(self) -> dict[str, str]:
-        return (
-            {value.key: value.value for value in self.diagnostics[-1].status[0].values}
-            if self.diagnostics
-            else {"reason": ""}
-        )
-
-
-@pytest.fixture
-def motor(start: Callable[..., Any]) -> Any:
-    return start("motor", use_sim_time=False)
-
-
-@pytest.fixture
-def bench(probe: Any, motor: Any) -> Bench:
-    return Bench(probe)
-
-
-def test_does_not_move_before_it_is_armed_and_then_does_as_told(bench: Bench) -> None:
+def test_does_not_move_before_it_is_armed_and_then_does_as_told(bench: Any) -> None:
     car = load_car()
     bench.probe.until(lambda: len(bench.states) > 10, "states while disarmed")
     assert all(message.data == 0 for message in bench.wheel_speed)
     bench.drive()
-    assert bench.wheel_speed[-1].data == pytest.approx(car.wheel_speed(SPEED))
-    assert bench.steering[-1].data == pytest.approx(car.steering_angle(YAW_RATE / SPEED))
+    assert bench.wheel_speed[-1].data == pytest.approx(car.wheel_speed(bench.SPEED))
+    assert bench.steering[-1].data == pytest.approx(car.steering_angle(bench.YAW_RATE / bench.SPEED))
     state = bench.states[-1]
     assert list(state.name) == ["steering", "drive"]
-    assert (state.position[0], state.velocity[1]) == (bench.steering[-1].data, bench.wheel_speed[-1].data)
+    bench.probe.until(lambda: bench.states[-1].velocity[1] == bench.wheel_speed[-1].data, "the state of what was sent")
+    assert bench.states[-1].position[0] == bench.steering[-1].data
     assert state.header.stamp.sec > 0
     assert bench.arm(False).success
     bench.probe.until(lambda: bench.wheel_speed[-1].data == 0, "neutral after disarming")
 
 
-def test_arming_without_commands_is_refused_and_says_why(bench: Bench) -> None:
+def test_arming_without_commands_is_refused_and_says_why(bench: Any) -> None:
     bench.sending = False
-    bench.probe.spin(0.3)
+    bench.probe.until(lambda: "stopper" not in bench.arm().message, "the stopper being ready")
     answer = bench.arm()
     assert not answer.success
     assert answer.message.startswith("arming refused: no ")
@@ -120,7 +53,7 @@ def test_arming_without_commands_is_refused_and_says_why(bench: Bench) -> None:
         ({"frame": "odom"}, "not 'base_link'"),
     ],
 )
-def test_a_fault_makes_it_neutral_until_it_is_armed_again(bench: Bench, change: dict, words: str) -> None:
+def test_a_fault_makes_it_neutral_until_it_is_armed_again(bench: Any, change: dict, words: str) -> None:
     bench.drive()
     for key, value in change.items():
         setattr(bench, key, value)
@@ -129,8 +62,42 @@ def test_a_fault_makes_it_neutral_until_it_is_armed_again(bench: Bench, change: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_its_last_word_is_neutral(bench: Bench, motor: Any, number: signal.Signals) -> None:
+def test_its_last_word_is_neutral(bench: Any, motor: Any, number: signal.Signals) -> None:
     bench.drive()
     assert motor.stop(number) == 0
     bench.probe.until(lambda: bench.wheel_speed[-1].data == 0, "the last neutral", patience=5)
+    assert "Traceback" not in motor.said
+
+
+def test_nobody_exceeds_the_cap(start: Callable[..., Any], make_bench: Callable[[], Any]) -> None:
+    start("motor", use_sim_time=False, speed_cap=0.5)
+    bench = make_bench()
+    bench.probe.until(lambda: bench.arm().success, "arming")
+    capped = load_car().wheel_speed(0.5)
+    bench.probe.until(lambda: bench.wheel_speed[-1].data == pytest.approx(capped), "driving")
+    seen = len(bench.wheel_speed)
+    bench.probe.until(lambda: len(bench.wheel_speed) > seen + 20, "further writes")
+    assert max(message.data for message in bench.wheel_speed) == pytest.approx(capped)
+
+
+def test_two_who_command_at_once_stop_the_car_and_are_named(bench: Any) -> None:
+    bench.drive()
+    intruder = bench.probe.node.create_publisher(TwistStamped, "/cmd_vel", LATEST)
+    bench.stops_for_good("2 nodes publish on /cmd_vel: /probe and /probe")
+    answer = bench.arm()
+    assert not answer.success
+    assert answer.message.startswith("arming refused: 2 nodes publish on /cmd_vel: /probe and /probe")
+    bench.probe.node.destroy_publisher(intruder)
+    bench.drive()
+
+
+@pytest.mark.parametrize("arguments", [{"speed_cap": -1.0}, {"actuator": "pigeon"}, {"actuator": "car"}])
+def test_what_it_cannot_do_is_refused_in_a_sentence(start: Callable[..., Any], arguments: dict, tmp_path: Path) -> None:
+    simulated = tmp_path / "simulated.yaml"
+    facts = load_car().model_dump(mode="json", exclude={"actuator"})
+    simulated.write_text(yaml.safe_dump(facts))
+    motor = start("motor", car=simulated, **arguments)
+    assert motor.wait() == 2
+    assert "error: " in motor.said
+    assert next(iter(arguments)) in motor.said
     assert "Traceback" not in motor.said

@@ -6,11 +6,28 @@ import math
 
 import pytest
 
-from outlap.safety.gate import EARLY_BY, FRAME, STALE_AFTER, Arm, Gate, Output, Source, State, Twist
+from outlap.safety.gate import (
+    BUS_PATIENCE,
+    EARLY_BY,
+    FRAME,
+    STALE_AFTER,
+    Arm,
+    Gate,
+    Health,
+    Limits,
+    Output,
+    Part,
+    Source,
+    State,
+    Twist,
+    limits,
+)
 from outlap.vehicle.car import Car, load_car
 
 FRAME_TIME = 1 / 30  # s
+TICK = 0.02  # s
 NAN, INFINITE = float("nan"), float("inf")
+UNLIMITED = Limits(INFINITE, INFINITE, INFINITE)
 
 
 @pytest.fixture
@@ -21,13 +38,19 @@ def car() -> Car:
 class Bench:
     """A gate with a clock of its own; steady and ROS time may drift apart."""
 
-    def __init__(self, car: Car) -> None:
-        self.gate = Gate(car)
+    def __init__(self, car: Car, limits: Limits = UNLIMITED) -> None:
+        self.gate = Gate(car, limits)
         self.steady, self.ros = 100.0, 5.0
+        self.clock_runs = True  # the one of ROS time
 
     def wait(self, seconds: float) -> Output:
-        self.steady, self.ros = self.steady + seconds, self.ros + seconds
-        return self.gate.step(self.steady, self.ros)
+        """Tick until that time has passed."""
+        while True:
+            step = min(seconds, TICK)
+            self.steady, self.ros, seconds = self.steady + step, self.ros + step * self.clock_runs, seconds - step
+            output = self.gate.step(self.steady, self.ros)
+            if seconds <= 0:
+                return output
 
     def command(
         self,
@@ -83,7 +106,7 @@ def test_the_stamp_is_that_of_the_command_in_force(driving: Bench) -> None:
     fault = driving.command(source="hand", age=0.005, speed=NAN)
     assert (fault.stamp, fault.state) == (driving.ros - 0.005, State.FAULT)
     assert driving.command(age=0.0).stamp == fault.stamp, "nor does it behind a fault"
-    driving.steady += 1.0  # the hand is silent now
+    driving.wait(1.0)  # the hand is silent now
     driving.command(age=0.001)
     assert driving.arm().stamp == driving.ros - 0.001
 
@@ -131,8 +154,8 @@ def test_silence_makes_it_neutral_with_the_steering_held(driving: Bench, dropped
 
 def test_silence_counts_on_the_steady_clock_when_ros_time_stands_still(driving: Bench) -> None:
     driving.command()
-    driving.steady += STALE_AFTER + 0.01
-    output = driving.wait(0)
+    driving.clock_runs = False
+    output = driving.wait(STALE_AFTER + 0.01)
     assert output.state is State.FAULT
     assert output.reason == "no new command from the policy: the last came 0.16 s ago, stamped 0.01 s ago"
 
@@ -261,3 +284,116 @@ def test_a_person_can_arm_without_a_policy(bench: Bench) -> None:
     bench.command(source="hand", speed=0.5)
     output = bench.arm()
     assert (output.state, output.speed) == (State.ARMED, 0.5)
+
+
+def test_a_gate_that_was_not_asked_for_a_while_trusts_nothing(driving: Bench) -> None:
+    driving.command()
+    driving.steady, driving.ros = driving.steady + 0.16, driving.ros + 0.16
+    output = driving.command()  # fresh by its stamp and its receipt
+    assert (output.speed, output.state) == (0.0, State.FAULT)
+    assert output.reason == "the motor's own process stood still for 0.16 s"
+    driving.stays_neutral_until_armed()
+
+
+def test_standing_still_while_disarmed_is_no_fault(bench: Bench) -> None:
+    bench.command()
+    bench.steady, bench.ros = bench.steady + 10.0, bench.ros + 10.0
+    bench.command()
+    assert bench.arm().state is State.ARMED
+
+
+PARTS: list[Part] = ["actuator", "stopper", "publishers"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_an_ill_part_stops_the_car_and_keeps_it_from_being_armed(driving: Bench, part: Part) -> None:
+    sick, well = Health(part, "it is ill"), Health(part, "")
+    before = driving.command()
+    driving.gate.step(driving.steady, driving.ros, [sick])
+    for _ in range(4):
+        driving.wait(TICK)
+        output = driving.gate.step(driving.steady, driving.ros, [sick])
+        driving.command()
+    assert (output.speed, output.steering, output.state) == (0.0, before.steering, State.FAULT)
+    assert output.reason == "it is ill"
+    assert driving.arm().reason == "arming refused: it is ill"
+    assert driving.arm().state is State.FAULT
+    driving.gate.step(driving.steady, driving.ros, [well])
+    driving.stays_neutral_until_armed()
+
+
+def test_one_refused_write_is_no_fault_but_a_while_of_them_is_within_a_tenth_of_a_second(driving: Bench) -> None:
+    for _ in range(5):
+        driving.gate.step(driving.steady, driving.ros, [Health("actuator", "no answer")])
+        driving.wait(TICK)
+        driving.gate.step(driving.steady, driving.ros, [Health("actuator", "")])
+        assert driving.command().state is State.ARMED
+    began = driving.steady
+    while driving.gate.step(driving.steady, driving.ros, [Health("actuator", "no answer")]).state is State.ARMED:
+        driving.wait(TICK)
+        driving.command()
+    assert BUS_PATIENCE <= driving.steady - began <= 0.1
+
+
+@pytest.mark.parametrize("part", ["stopper", "publishers"])
+def test_the_other_parts_get_no_patience(driving: Bench, part: Part) -> None:
+    assert driving.gate.step(driving.steady, driving.ros, [Health(part, "gone")]).state is State.FAULT
+
+
+def test_an_illness_in_a_time_to_come_is_one(driving: Bench) -> None:
+    driving.gate.step(driving.steady, driving.ros, [Health("actuator", "no answer")])
+    driving.steady -= 0.001
+    assert driving.wait(0).state is State.FAULT
+
+
+def test_speed_and_steering_change_no_faster_than_the_limits(car: Car) -> None:
+    bench = Bench(car, Limits(INFINITE, 5.0, 2.0))
+    bench.command(speed=2.0, yaw_rate=0.0)
+    assert bench.arm().speed == 0.0
+    speeds, angles = [], []
+    for _ in range(5):
+        bench.steady, bench.ros = bench.steady + TICK, bench.ros + TICK
+        output = bench.command(speed=2.0, yaw_rate=4.0)
+        speeds.append(output.speed)
+        angles.append(output.steering)
+    assert speeds == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert angles == pytest.approx([0.04, 0.08, 0.12, 0.16, 0.2])
+    for wanted in (0.3, 0.0):  # slower at once
+        bench.steady, bench.ros = bench.steady + TICK, bench.ros + TICK
+        assert bench.command(speed=wanted, yaw_rate=0.0).speed == wanted
+    for expected in (-0.1, -0.2):
+        bench.steady, bench.ros = bench.steady + TICK, bench.ros + TICK
+        output = bench.command(speed=-1.0, yaw_rate=0.0)
+        assert output.speed == pytest.approx(expected)
+    bench.steady, bench.ros = bench.steady + TICK, bench.ros + TICK
+    assert bench.command(speed=1.0, yaw_rate=0.0).speed == pytest.approx(0.1), "by way of zero"
+    assert bench.command(speed=1.0, yaw_rate=0.0).speed == pytest.approx(0.1), "no time has passed"
+
+
+def test_nothing_jumps_when_it_is_armed_after_a_long_wait(car: Car) -> None:
+    bench = Bench(car, Limits(INFINITE, 5.0, 2.0))
+    bench.wait(0.1)
+    bench.steady, bench.ros = bench.steady + 60.0, bench.ros + 60.0
+    twist = Twist("policy", bench.ros, FRAME, (4.0, 0.0, 0.0), (0.0, 0.0, 4.0))
+    output = bench.gate.step(bench.steady, bench.ros, [twist, Arm(True)])
+    assert output.state is State.ARMED
+    assert output.speed == pytest.approx(5.0 * STALE_AFTER)
+    bench.gate.step(bench.steady, bench.ros, [Arm(False)])
+    bench.steady -= 1.0
+    output = bench.gate.step(bench.steady, bench.ros, [twist._replace(stamp=bench.ros), Arm(True)])
+    assert (output.state, output.speed) == (State.ARMED, 0.0)
+
+
+@pytest.mark.parametrize("source", ["policy", "hand"])
+def test_the_cap_holds_for_policy_and_person_both_ways(car: Car, source: Source) -> None:
+    bench = Bench(car, UNLIMITED._replace(speed=0.8))
+    bench.command(source=source)
+    assert bench.arm().speed == 0.8
+    assert bench.command(source=source, speed=-1.5).speed == -0.8
+    assert bench.command(source=source, speed=0.5).speed == 0.5
+
+
+def test_a_cars_limits_leave_it_room(car: Car) -> None:
+    free = limits(car)
+    assert free == (INFINITE, 2 * car.drive.max_acceleration, 2 * car.steering.max_rate)
+    assert limits(car, 1.5) == free._replace(speed=1.5)

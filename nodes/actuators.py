@@ -1,0 +1,44 @@
+"""What the motor writes to: the simulator's topics, or the hardware that the car file names."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rclpy.node import Node
+from std_msgs.msg import Float64
+
+from outlap.drivers.actuator import Actuator
+from outlap.drivers.opening import open_actuator
+from outlap.vehicle.car import Car
+
+from .messages import LATEST
+
+ActuatorName = Literal["simulator", "car"]
+
+
+class SimulatorActuator(Actuator):
+    """Writes to the simulator's topics."""
+
+    def __init__(self, node: Node, car: Car) -> None:
+        self._car = car
+        self._steering = node.create_publisher(Float64, "/sim/steering_angle", LATEST)
+        self._wheel_speed = node.create_publisher(Float64, "/sim/wheel_speed", LATEST)
+
+    def write(self, now: float, steering: float, speed: float) -> None:
+        self._steering.publish(Float64(data=steering))
+        self._wheel_speed.publish(Float64(data=self._car.wheel_speed(speed)))
+
+    def stop(self, now: float) -> None:
+        self._wheel_speed.publish(Float64(data=0.0))
+
+    def close(self) -> None:
+        """Nothing is held: the topics end with their node."""
+
+
+def open_named(name: ActuatorName, car: Car, node: Node) -> Actuator:
+    """The actuator of that name; the simulator's topics are published by ``node``.
+
+    Raises:
+        OutlapError: the car file names no hardware, or it is not there.
+    """
+    return SimulatorActuator(node, car) if name == "simulator" else open_actuator(car)
