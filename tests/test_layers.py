@@ -17,13 +17,14 @@ LONGEST = 400  # lines
 # What each part may import besides itself and the modules at the top (errors, files, …). There is no way round.
 GROUND = ("track", "vehicle", "camera")
 MIDDLE = (*GROUND, "simulation", "policy")
-UPPER = (*MIDDLE, "learning", "racing", "safety", "footage", "drivers", "recording")
+UPPER = (*MIDDLE, "learning", "racing", "safety", "footage", "drivers", "recording", "hand")
 MAY_IMPORT = {
     "vehicle": (),
     "camera": ("vehicle",),
     "track": ("vehicle",),
     "safety": ("vehicle",),
     "drivers": ("vehicle",),
+    "hand": ("vehicle",),
     "recording": MIDDLE,
     "calibration": ("vehicle", "camera", "drivers"),
     "launching": (),

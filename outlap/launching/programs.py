@@ -67,6 +67,18 @@ def find_program(package: str, program: str, environment: Mapping[str, str]) -> 
     return None
 
 
+def require_program(node: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The command that starts one of Outlap's own node programs.
+
+    Raises:
+        OutlapError: it is not installed.
+    """
+    command = find_program(PACKAGE, f"{PACKAGE}_{node}", environment)
+    if command is None:
+        raise OutlapError(f"the program {PACKAGE}_{node} is not installed: pip install 'outlap[ros]'.")
+    return command
+
+
 def find_command(words: list[str], environment: Mapping[str, str]) -> tuple[str, ...] | None:
     """An ``<executable>``'s words with the first found on ``PATH`` (this interpreter's own folder first), or None."""
     path = os.pathsep.join((str(Path(sys.executable).parent), environment.get("PATH", os.defpath)))
