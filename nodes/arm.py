@@ -28,20 +28,21 @@ class ArmNode(Node):
 
     def __init__(self) -> None:
         super().__init__("arm", automatically_declare_parameters_from_overrides=True)
-        self._parameters = read_parameters(self, Parameters)
+        parameters = read_parameters(self, Parameters)
+        self._arm = parameters.arm
         self._client = self.create_client(SetBool, "/motor/arm")
         self._asked: Future | None = None
         self.exit_code: int | None = None
         self._steady = steady_clock()
-        self._until = seconds(self._steady) + self._parameters.patience
+        self._until = seconds(self._steady) + parameters.patience
         self.create_timer(LOOK, self._look, clock=self._steady)
 
     def _look(self) -> None:
         if self._asked is None and self._client.service_is_ready():
-            self._asked = self._client.call_async(SetBool.Request(data=self._parameters.arm))
+            self._asked = self._client.call_async(SetBool.Request(data=self._arm))
         answer = self._asked.result() if self._asked is not None and self._asked.done() else None
         if answer is not None:
-            print(answer.message, flush=True)
+            print(answer.message if self._arm or not answer.success else "disarmed", flush=True)
             self.exit_code = 0 if answer.success else 1
         elif seconds(self._steady) > self._until:
             print("no motor answered", flush=True)

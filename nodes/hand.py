@@ -50,7 +50,7 @@ class HandNode(LifecycleProgram):
         self._helm.step({DEVICE: self._pad.wish(self._helm.now())})
 
     def _told(self, text: str) -> None:
-        self.get_logger().info(text)
+        self.get_logger().warning(text)
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
         values = {"limit": self._helm.hand.limit, "drives": self._helm.hand.drives}

@@ -69,7 +69,7 @@ class Helm:
         self._publisher.publish(twist)
 
     def ask(self, arm: bool) -> Future | None:
-        """Ask the motor to arm or disarm; its answer is said. None when there is no motor."""
+        """Ask the motor to arm or disarm; a refusal is said. None when there is no motor."""
         if not self._client.service_is_ready():
             self._say("no motor answers")
             return None
@@ -79,7 +79,7 @@ class Helm:
 
     def _answered(self, future: Future) -> None:
         answer = future.result()
-        if answer is not None:
+        if answer is not None and not answer.success:
             self._say(f"motor: {answer.message}")
 
     def _hear(self, message: DiagnosticArray) -> None:

@@ -55,7 +55,7 @@ class KeyboardNode(Node):
         self._decoder, self._keys, self._pad = Decoder(), Keys(self._config.keyboard), Pad(self._config.joystick)
         self._helm: Helm | None = None
         self._sent = (0.0, 0.0)  # rad, m/s
-        self._address = ""
+        self._address = self._refused = ""
         self._parent = os.getppid()
         self._ticks = 0
         self._motor = AsyncParameterClient(self, "motor")
@@ -99,7 +99,7 @@ class KeyboardNode(Node):
         if self._ticks % SHOW_EVERY == 0:
             state, reason = self._helm.motor
             hand, (angle, speed) = self._helm.hand, self._sent
-            self._terminal.show(line(Standing(state, reason, hand.drives, speed, angle, hand.limit, self._address)))
+            self._terminal.show(line(Standing(state, reason, hand.drives, speed, angle, hand.limit)))
 
     def _wait_for_motor(self) -> None:
         """Learn from the motor which car it is, and whether time is a simulator's."""
@@ -124,14 +124,19 @@ class KeyboardNode(Node):
         now = self._helm.now()
         for action in self._pad.hear(now, message.axes, message.buttons):
             self._helm.hand.act(now, action, PAD)
+        if self._pad.refused and self._pad.refused != self._refused:
+            self._terminal.say(self._pad.refused)
+        self._refused = self._pad.refused
 
     def _state(self, message: JointState) -> None:
         self._sent = (message.position[0], message.velocity[1] * self._wheel_radius)
 
     def _hear(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name == "viewer":
-                self._address = {value.key: value.value for value in status.values}.get("address", "")
+            address = {value.key: value.value for value in status.values}.get("address", "")
+            if status.name == "viewer" and address != self._address:
+                self._address = address
+                self._terminal.say(f"watch it in a browser: {address}")
 
 
 def main() -> None:

@@ -101,6 +101,8 @@ def attend(words: list[str], environment: dict[str, str], graph: subprocess.Pope
     import subprocess
     import time
 
+    from outlap.hand.terminal import give_back
+
     keyboard: subprocess.Popen[bytes] | None = None
 
     def end(*_: object) -> None:
@@ -118,4 +120,7 @@ def attend(words: list[str], environment: dict[str, str], graph: subprocess.Pope
             keyboard.terminate()
         time.sleep(0.05)
     code = keyboard.returncode
-    return None if died else code if code >= 0 else 128 - code
+    if code < 0:
+        give_back()  # it was killed, and could not
+        code = 128 - code
+    return None if died else code

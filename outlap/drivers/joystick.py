@@ -1,4 +1,4 @@
-"""Linux's joystick device, /dev/input/js0: events of 8 bytes as in the kernel's Documentation/input/joydev/joystick-api.rst.
+"""Linux's joystick device, /dev/input/js0, by the kernel's Documentation/input/joydev/joystick-api.rst.
 
 Axes and buttons come out as ROS's joy_node gives them: from -1 to 1 with left and up positive.
 """

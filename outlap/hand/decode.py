@@ -5,6 +5,7 @@ Both as in kitty's docs/keyboard-protocol.rst (repository kovidgoyal/kitty); foc
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Literal, NamedTuple
 
@@ -39,6 +40,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._text = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, data: bytes) -> list[Key]:
         """The events in what came before and ``data``."""
@@ -46,8 +48,9 @@ class Decoder:
         self._rest = b""
         while data:
             if data[:1] != b"\x1b":
-                character, data = _character(data)
-                events.append(Key(character, "press", False))
+                text, escape, data = data.partition(b"\x1b")
+                data = escape + data
+                events += [Key(_name(ord(one)), "press", False) for one in self._text.decode(text)]
             elif UNFINISHED.match(data):
                 self._rest = data[-64:]
                 break
@@ -66,14 +69,6 @@ class Decoder:
         """Nothing more came for a while: what waits is a key of its own, such as Escape."""
         rest, self._rest = self._rest, b""
         return [Key("escape", "press", False)] if rest else []
-
-
-def _character(data: bytes) -> tuple[str, bytes]:
-    """The first character's name, and what follows it."""
-    first = data[0]
-    length = 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4  # UTF-8
-    text = data[:length].decode(errors="replace")
-    return _name(ord(text[0])), data[length:]
 
 
 def _name(code: int) -> str:
@@ -99,7 +94,7 @@ def _control(parameters: str, final: str) -> list[Key]:
     if final == "u":
         if code in MODIFIER_KEYS:
             return []
-        name = _name(code) if 0 < code < 57344 else "unknown"  # above: keys without a character, 57344 to 63743
+        name = _name(code) if 0 < code < 57344 else "unknown"  # from there to 63743: keys without a character
     else:
         name = ARROWS.get(final, "unknown")
     if modifiers & ALT_OR_MORE:
@@ -113,7 +108,7 @@ def _fields(parameters: str) -> tuple[int, int, int]:
     """(code, modifiers as bits, event type) of ``code:…;modifiers:type;…``."""
     code, modifiers, *_ = [*parameters.split(";"), "", ""]
     bits, kind, *_ = [*modifiers.split(":"), "", ""]
-    return _number(code.split(":")[0], 1), max(_number(bits, 1) - 1, 0), _number(kind, 1)
+    return _number(code.split(":")[0], 0), max(_number(bits, 1) - 1, 0), _number(kind, 1)
 
 
 def _number(text: str, default: int) -> int:

@@ -19,7 +19,6 @@ class Standing(NamedTuple):
     speed: float  # m/s, sent to the actuator
     angle: float  # rad, likewise, left positive
     limit: float  # m/s, of the hand
-    extra: str = ""  # whatever else there is to know
 
 
 def line(now: Standing) -> str:
@@ -34,14 +33,14 @@ def line(now: Standing) -> str:
     degrees = round(math.degrees(now.angle))
     side = "straight" if not degrees else f"{abs(degrees)}° {'left' if degrees > 0 else 'right'}"
     words += [f"{now.speed:+.2f} m/s" if now.speed else "0 m/s", side, f"limit {now.limit:.2f} m/s"]
-    return " · ".join([*words, *([now.extra] if now.extra else [])])
+    return " · ".join(words)
 
 
 def keys_text(config: Keyboard) -> str:
     """What each key does, in a few lines."""
 
     def keys(*roles: str) -> str:
-        names = [name for role in roles for name in getattr(config, role)]
+        names: list[str] = [name for role in roles for name in getattr(config, role)]
         return " ".join(ARROWS.get(name, name) for name in names)
 
     return "\n".join(

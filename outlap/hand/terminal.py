@@ -28,7 +28,7 @@ class Terminal:
         Raises:
             OutlapError: there is no terminal.
         """
-        with restored(self._keyboard, self._screen):
+        with restored(self._keyboard):
             mode = termios.tcgetattr(self._keyboard)
             # No signals from keys: Ctrl-Z must stop the car, not this program, which then could not.
             mode[LFLAG] &= ~(termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN)
@@ -36,7 +36,10 @@ class Terminal:
             mode[CC][termios.VMIN], mode[CC][termios.VTIME] = 0, 0
             termios.tcsetattr(self._keyboard, termios.TCSADRAIN, mode)
             self._write(BEGIN + ASK)
-            yield
+            try:
+                yield
+            finally:
+                give_back(self._screen)
 
     def read(self) -> bytes | None:
         """What was typed since the last time; None when the terminal is gone."""
@@ -69,8 +72,8 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def restored(keyboard: int = 0, screen: int = 1) -> Iterator[None]:
-    """Leave the terminal in the end as it is now, whoever changed it meanwhile.
+def restored(keyboard: int = 0) -> Iterator[None]:
+    """Leave the terminal's mode in the end as it is now, whoever changed it meanwhile.
 
     Raises:
         OutlapError: there is no terminal.
@@ -83,5 +86,10 @@ def restored(keyboard: int = 0, screen: int = 1) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError, termios.error):
-            os.write(screen, b"\r\x1b[K" + END)
             termios.tcsetattr(keyboard, termios.TCSAFLUSH, mode)
+
+
+def give_back(screen: int = 1) -> None:
+    """Undo on the screen what :meth:`Terminal.held` did to it; also for a program that was killed meanwhile."""
+    with contextlib.suppress(OSError):
+        os.write(screen, b"\r\x1b[K" + END)

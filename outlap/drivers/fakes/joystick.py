@@ -57,7 +57,11 @@ class StandInJoystick:
 
     def _send(self, kind: int, number: int, value: int) -> None:
         milliseconds = time.monotonic_ns() // 1_000_000 & 0xFFFFFFFF
-        os.write(self._pipe, struct.pack(EVENT, milliseconds, value, kind, number))
+        self.write(struct.pack(EVENT, milliseconds, value, kind, number))
+
+    def write(self, data: bytes) -> None:
+        """Say anything at all."""
+        os.write(self._pipe, data)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,107 @@
+"""A car that is driven by a joystick, and the ways in which the link between person and motor is cut.
+
+For tests that need them: each injection is a function of the :class:`HandLink`, which ``mend`` puts right again.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from outlap_nodes.messages import LATEST
+from std_msgs.msg import Float64
+from std_srvs.srv import SetBool
+
+from outlap.drivers.fakes.joystick import StandInJoystick
+
+DEAD_MAN, ARM, SPEED, STEERING = 4, 0, 1, 3  # as in config/hand.yaml
+
+
+class HandLink:
+    """joystick → /joy → hand → /cmd_vel/hand → motor; the motor runs already and writes the simulator's topics."""
+
+    def __init__(self, probe: Any, start: Callable[..., Any], device: Path) -> None:
+        self.probe, self._start = probe, start
+        self.device = StandInJoystick(device)
+        self.speeds: list[tuple[float, float]] = []  # (steady s of receipt, rad/s)
+        probe.node.create_subscription(
+            Float64, "/sim/wheel_speed", lambda message: self.speeds.append((time.monotonic(), message.data)), LATEST
+        )
+        self.programs: dict[str, Any] = {}
+        self.mend()
+
+    def mend(self) -> None:
+        """Start what does not run, plug in what is unplugged, with nothing pressed."""
+        self.device.cut()
+        for name in ("joystick", "hand"):
+            if name not in self.programs or self.programs[name].process.poll() is not None:
+                given = {"device": self.device.path} if name == "joystick" else {}
+                self.programs[name] = self._start(name, **given)
+        path = self.device.path
+        self.device = StandInJoystick(path)
+        self.device.plug()
+
+    def drive(self) -> None:
+        """Arm by the joystick's button, and hold the dead-man's switch with the stick forward and to the left."""
+        end = time.monotonic() + 30
+        while not self._moves():
+            assert time.monotonic() < end, "the joystick does not drive"
+            for button in (DEAD_MAN, ARM):
+                self.device.press(button, down=False)
+            self.device.move(SPEED, -1.0)
+            self.device.move(STEERING, -0.5)
+            self.probe.spin(0.1)
+            self.device.press(ARM)
+            self.probe.spin(0.4)
+            self.device.press(ARM, down=False)
+            self.device.press(DEAD_MAN)
+            self.probe.spin(0.3)
+
+    def until_neutral(self, inject: Callable[[HandLink], None]) -> float:
+        """Seconds from the injection to the first zero speed that the motor writes after it."""
+        assert self._moves()
+        began, seen = time.monotonic(), len(self.speeds)
+        inject(self)
+        self.probe.until(lambda: any(speed == 0 for _, speed in self.speeds[seen:]), "neutral", patience=5)
+        return next(at for at, speed in self.speeds[seen:] if speed == 0) - began
+
+    def stays_neutral(self, seconds: float) -> bool:
+        """Whether nothing but zero speed is written for a while."""
+        seen = len(self.speeds)
+        self.probe.spin(seconds)
+        return len(self.speeds) > seen and all(speed == 0 for _, speed in self.speeds[seen:])
+
+    def disarm(self) -> None:
+        """Ask the motor to."""
+        self.probe.call(SetBool, "/motor/arm", SetBool.Request(data=False))
+
+    def _moves(self) -> bool:
+        return bool(self.speeds) and self.speeds[-1][1] > 0
+
+
+def kill_joystick_node(link: HandLink) -> None:
+    """The program that reads the device is killed: /joy falls silent."""
+    link.programs["joystick"].process.send_signal(signal.SIGKILL)
+    link.programs["joystick"].process.wait()
+
+
+def unplug_joystick(link: HandLink) -> None:
+    """The device vanishes."""
+    link.device.cut()
+
+
+def kill_hand_node(link: HandLink) -> None:
+    """The program that sends the commands is killed."""
+    link.programs["hand"].process.send_signal(signal.SIGKILL)
+    link.programs["hand"].process.wait()
+
+
+def release_dead_man(link: HandLink) -> None:
+    """No fault: the person lets go."""
+    link.device.press(DEAD_MAN, down=False)
+
+
+CUTS = {"joystick killed": kill_joystick_node, "joystick unplugged": unplug_joystick, "hand killed": kill_hand_node}

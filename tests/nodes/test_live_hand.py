@@ -1,0 +1,96 @@
+"""Driving with a joystick: real programs from a stand-in for the device to what the motor writes, and the link cut."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from geometry_msgs.msg import TwistStamped
+from hand_link import CUTS, DEAD_MAN, HandLink, release_dead_man
+from outlap_nodes.messages import LATEST
+
+from outlap.launching.domain import Domain
+from outlap.launching.environment import ros_environment
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def link(probe: Any, start: Callable[..., Any], tmp_path: Path) -> HandLink:
+    start("motor")
+    link = HandLink(probe, start, tmp_path / "js0")
+    yield link
+    link.device.cut()
+
+
+@pytest.fixture
+def command(domain: Domain) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``command("arm")``: an ``outlap`` command, run beside the graph."""
+    program = str(Path(sys.executable).with_name("outlap"))
+    environment = ros_environment(domain.id)
+    return lambda *words: subprocess.run([program, *words], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_drives_stops_when_let_go_and_when_the_link_is_cut(link: HandLink) -> None:
+    commands: list[TwistStamped] = link.probe.listen(TwistStamped, "/cmd_vel/hand", LATEST)
+    link.probe.until(lambda: link.speeds, "the motor writing")
+    link.probe.spin(0.5)
+    assert not commands  # nothing is sent before somebody presses something
+    link.drive()
+    twist = commands[-1].twist
+    assert twist.linear.x == pytest.approx(1.0)
+    assert twist.angular.z > 0
+    assert link.until_neutral(release_dead_man) < 1
+    link.probe.spin(0.5)
+    link.device.press(DEAD_MAN)
+    link.probe.until(lambda: link.speeds[-1][1] > 0, "driving on: the car stood armed")
+    for name, cut in CUTS.items():
+        passed = link.until_neutral(cut)
+        print(f"{name}: neutral after {passed * 1000:.0f} ms")
+        assert passed < 1
+        assert link.stays_neutral(0.6)
+        link.mend()
+        link.device.press(DEAD_MAN)
+        assert link.stays_neutral(0.5)
+        link.drive()
+
+
+def test_arm_and_disarm_from_the_command_line(
+    link: HandLink, command: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    refused = command("arm")
+    assert (refused.returncode, refused.stdout) == (1, "arming refused: no command from the policy yet\n")
+    link.drive()
+    assert (command("disarm").returncode, link.stays_neutral(0.3)) == (0, True)
+    armed = command("arm")
+    assert (armed.returncode, armed.stdout) == (0, "armed\n")
+    assert link.stays_neutral(0.3)  # the stick was held all the while
+
+
+def test_without_a_motor_they_say_so(domain: Domain, command: Callable[..., Any]) -> None:
+    for verb in ("arm", "disarm"):
+        answer = command(verb)
+        assert (answer.returncode, answer.stdout) == (1, "no motor answered\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "words"),
+    [
+        ("joystick", {"rate": 5.0}, "parameters of /joystick"),
+        ("hand", {"config": "/nowhere.yaml"}, "/nowhere.yaml: cannot read the hand file"),
+        ("hand", {"car": "tank"}, "there is no car named 'tank'"),
+        ("keyboard", {}, "driving with keys needs a terminal"),
+        ("arm", {"patience": -1.0}, "parameters of /arm"),
+    ],
+)
+def test_a_bad_start_is_refused_in_one_sentence(
+    start: Callable[..., Any], name: str, parameters: dict[str, Any], words: str
+) -> None:
+    program = start(name, **parameters)
+    assert program.wait() == 2
+    assert words in program.said
+    assert "Traceback" not in program.said
