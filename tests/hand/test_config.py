@@ -47,6 +47,6 @@ def test_a_bad_file_is_refused_by_its_key(tmp_path: Path, place: tuple, value: o
     section[key] = value
     path = tmp_path / "hand.yaml"
     path.write_text(yaml.safe_dump(content))
-    with pytest.raises(OutlapError, match="hand.yaml: the hand file is refused") as refusal:
+    with pytest.raises(OutlapError, match=r"hand\.yaml: the hand file is refused") as refusal:
         load_hand(path)
     assert words in str(refusal.value)
