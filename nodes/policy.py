@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image
 from outlap.camera.view import View
 from outlap.errors import OutlapError
 from outlap.files import Model
+from outlap.policy.allowed import read_allowed
 from outlap.policy.runtime import Driver, Policy
 from outlap.policy.watch import PolicyWatch, load_live_policy
 from outlap.safety.gate import EARLY_BY, FRAME, STALE_AFTER
@@ -35,6 +36,7 @@ class Parameters(Model):
     policy: str
     car: str
     exchange: Literal["never", "now", "next"]
+    allowed: str
 
 
 class PolicyNode(LifecycleProgram):
@@ -48,12 +50,13 @@ class PolicyNode(LifecycleProgram):
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
         path, car = Path(parameters.policy), load_car(parameters.car)
+        allowed = read_allowed(Path(parameters.allowed)) if parameters.allowed else None
         view = View()
         self._shape = (view.height, view.width)
         if parameters.exchange == "never":
-            self._driver = Driver(load_live_policy(path, car))
+            self._driver = Driver(load_live_policy(path, car, allowed))
         else:
-            self._watch = PolicyWatch(path, car, only_new=parameters.exchange == "next")
+            self._watch = PolicyWatch(path, car, parameters.exchange == "next", allowed)
         self._file_problem, self._exchanges = "", 0
         self._steady = steady_clock()
         self._rate = Rate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,13 +18,17 @@ Signature = tuple[int, int, int]  # inode, modification time in ns, bytes
 class PolicyWatch:
     """Watches one path, which need not exist yet."""
 
-    def __init__(self, path: Path, car: Car, only_new: bool = False) -> None:
+    def __init__(
+        self, path: Path, car: Car, only_new: bool = False, allowed_digests: Collection[str] | None = None
+    ) -> None:
         """Every policy must be able to drive ``car``; ``only_new``: a file that is there already is no news.
+
+        With ``allowed_digests`` it must also be one of these.
 
         Raises:
             OutlapError: the path cannot be looked at.
         """
-        self._path, self._car = path, car
+        self._path, self._car, self._allowed = path, car, allowed_digests
         self._seen = self._signature() if only_new else None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="policy-watch")
         self._look: Future[Policy | None] | None = None
@@ -57,7 +62,7 @@ class PolicyWatch:
         if signature is None or signature == self._seen:
             return None
         self._seen = signature
-        policy = load_live_policy(self._path, self._car)
+        policy = load_live_policy(self._path, self._car, self._allowed)
         if current is not None:
             if policy.digest == current.digest:
                 return None
@@ -75,13 +80,13 @@ class PolicyWatch:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def load_live_policy(path: Path, car: Car) -> Policy:
-    """The policy at ``path`` for ``car``, whose pictures come from a camera node.
+def load_live_policy(path: Path, car: Car, allowed_digests: Collection[str] | None = None) -> Policy:
+    """The policy at ``path`` for ``car``, whose pictures come from a camera node; only one of the allowed, if given.
 
     Raises:
         OutlapError: the file is refused, or the policy wants another canonical view than a camera node shows.
     """
-    policy = load_policy(path, car=car)
+    policy = load_policy(path, car=car, allowed_digests=allowed_digests)
     if policy.contract.observation.view != View():
         raise OutlapError(f"{path}: the policy was trained for another canonical view: train it again.")
     return policy

@@ -24,6 +24,7 @@ from outlap.camera.warp import Warp
 from outlap.files import share_directory
 from outlap.launching.domain import Domain
 from outlap.launching.environment import ros_environment
+from outlap.policy.file import load_policy
 from outlap.vehicle.car import load_car
 
 pytestmark = pytest.mark.live
@@ -216,6 +217,29 @@ def test_a_damaged_policy_file_is_refused(
     assert program.wait() == 2
     assert "error: " in program.said
     assert "Traceback" not in program.said
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [("1" * 64, "is not on the list of allowed ones"), ("all of them", "line 1: 'all of them' is not")],
+)
+def test_a_policy_starts_only_when_it_is_on_a_proper_list(
+    start: Callable[..., Any], constant_policy: Callable[[float, float], Path], tmp_path: Path, listed: str, words: str
+) -> None:
+    policy, allowed = constant_policy(0.5, 2.0), tmp_path / "allowed.txt"
+    allowed.write_text(listed)
+    program = start("policy", policy=policy, allowed=allowed)
+    assert program.wait() == 2
+    assert words in program.said and "Traceback" not in program.said
+
+
+def test_a_policy_on_the_list_drives(
+    probe: Any, start: Callable[..., Any], constant_policy: Callable[[float, float], Path], tmp_path: Path
+) -> None:
+    policy, allowed = constant_policy(0.5, 2.0), tmp_path / "allowed.txt"
+    allowed.write_text(load_policy(policy).digest)
+    start("policy", use_sim_time=False, policy=policy, allowed=allowed)
+    probe.until(lambda: probe.node.count_publishers("/cmd_vel"), "the policy node coming up")
 
 
 def test_a_car_file_with_an_unknown_key_is_refused(start: Callable[..., Any], tmp_path: Path) -> None:

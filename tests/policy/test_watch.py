@@ -148,3 +148,17 @@ def test_a_driver_exchanges_its_policy_and_keeps_its_memory(constant_policy: Con
     with pytest.raises(OutlapError, match="rate_hz"):
         driver.exchange(other)
     assert driver.act(0.066, picture).curvature == pytest.approx(0.6)
+
+
+def test_a_policy_that_is_not_allowed_is_not_taken(path: Path, car: Car, constant_policy: Constant) -> None:
+    allowed, other = constant_policy(0.5, 1.0), constant_policy(0.2, 1.0)
+    watch = PolicyWatch(path, car, allowed_digests={load_policy(allowed).digest})
+    try:
+        shutil.copy(other, path)
+        with pytest.raises(OutlapError, match="not on the list"):
+            settled(watch, None)
+        path.unlink()
+        shutil.copy(allowed, path)
+        assert settled(watch, None) is not None
+    finally:
+        watch.close()
