@@ -33,6 +33,11 @@ def plain(stamp: float, pixels: np.ndarray, encoding: str, padding: int = 0) -> 
     height, width = pixels.shape[:2]
     rows = np.pad(pixels.reshape(height, -1), ((0, 0), (0, padding)))
     return {
-        "header": header(stamp), "height": height, "width": width, "encoding": encoding, "is_bigendian": 0,
-        "step": rows.shape[1], "data": rows.tobytes(),
-    }  # fmt: skip
+        "header": header(stamp),
+        "height": height,
+        "width": width,
+        "encoding": encoding,
+        "is_bigendian": 0,
+        "step": rows.shape[1],
+        "data": rows.tobytes(),
+    }
