@@ -54,16 +54,14 @@ def find_program(package: str, program: str, environment: Mapping[str, str]) -> 
         path = prefix / "lib" / package / program
         if path.is_file() and os.access(path, os.X_OK):
             return (str(path),)
-    try:
-        entries = importlib.metadata.distribution(package).entry_points
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    for entry in entries.select(group="console_scripts", name=program):
-        script = Path(sys.executable).parent / program
-        if script.is_file() and os.access(script, os.X_OK):
-            return (str(script),)
-        call = f"import sys; from {entry.module} import {entry.attr} as main; sys.exit(main())"
-        return (sys.executable, "-c", call)
+    # All of them: an old outlap.egg-info in a checkout comes first where Python runs there, and lacks newer programs.
+    for distribution in importlib.metadata.distributions(name=package):
+        for entry in distribution.entry_points.select(group="console_scripts", name=program):
+            script = Path(sys.executable).parent / program
+            if script.is_file() and os.access(script, os.X_OK):
+                return (str(script),)
+            call = f"import sys; from {entry.module} import {entry.attr} as main; sys.exit(main())"
+            return (sys.executable, "-c", call)
     return None
 
 

@@ -188,6 +188,18 @@ def test_bad_parameters_are_refused(write: Write, parameter: str, message: str) 
     assert f"line 3: {message}" in told
 
 
+def test_a_program_newer_than_the_checkouts_metadata_is_found(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = tmp_path / "outlap.egg-info"
+    stale.mkdir()
+    (stale / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: outlap\nVersion: 0.0\n")
+    (stale / "entry_points.txt").write_text("[console_scripts]\noutlap = outlap.cli.main:main\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (process,) = plan(write("<node pkg='outlap' exec='outlap_camera'/>"))
+    assert Path(process.command[0]).name == "outlap_camera"
+
+
 def test_an_undeclared_argument_is_refused_with_those_declared(write: Write) -> None:
     path = write('<arg name="b" default=""/><arg name="a" default=""/><executable cmd="echo"/>')
     assert refusal(path, c="1") == f"{path} has no argument 'c'; it declares a, b."
