@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -17,7 +16,7 @@ from outlap.evaluation.assess import Assessment
 from outlap.evaluation.laps import CURVATURE, REWARD, SPEED, WANTED_SPEED, S, Trace, Trial, X, Y
 from outlap.evaluation.report import RowResult, by_track
 from outlap.files import write_atomic
-from outlap.track.drawing import draw_track
+from outlap.track.drawing import draw_speed, draw_track
 from outlap.track.fastest import FastestLine
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
@@ -110,14 +109,7 @@ def _speed_lines(axes: Axes, traces: Sequence[Trace]) -> None:
         driven = np.hypot(*(each[:, 1] - each[:, 0]).T) < CARRIED
         pieces.append(each[driven])
         speeds.append(trace.rows[1:, SPEED][driven])
-    speed = np.concatenate(speeds)
-    drawn = LineCollection(list(np.concatenate(pieces)), array=speed, cmap="turbo", linewidth=1.1, zorder=5)
-    if len(speed):
-        # The standing starts would take half of the colours; what is slower than nearly all shares one.
-        slowest, fastest = np.percentile(speed, [4, 100])
-        drawn.set_clim(slowest, max(fastest, slowest + 0.1))
-    axes.add_collection(drawn)
-    axes.figure.colorbar(drawn, ax=axes, label="speed in m/s", shrink=0.8, extend="min")
+    draw_speed(axes, np.concatenate(pieces), np.concatenate(speeds), width=1.1, slow=4)
 
 
 def _left_road(axes: Axes, trials: Sequence[Trial]) -> None:

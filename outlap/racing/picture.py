@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from outlap.files import write_atomic
 from outlap.racing.result import Result
-from outlap.track.drawing import draw_track
+from outlap.track.drawing import draw_speed, draw_track
 from outlap.track.track import Track
 
 CARRIED = 0.3  # m from one point of the line to the next, and nobody drove there
@@ -40,25 +40,20 @@ def draw_lap(path: Path, track: Track, line: Sequence[Place], result: Result) ->
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     draw_track(axes, track)
-    _speed_line(figure, axes, line)
+    _speed_line(axes, line)
     axes.set_title(_title(result), fontsize=11)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=150, bbox_inches="tight")
     write_atomic(path, content.getvalue())
 
 
-def _speed_line(figure: Figure, axes, line: Sequence[Place]) -> None:
+def _speed_line(axes: Axes, line: Sequence[Place]) -> None:
     if len(line) < 2:
         return
     places = np.array(line)
     pieces = np.stack([places[:-1, :2], places[1:, :2]], axis=1)
     driven = np.hypot(*(pieces[:, 1] - pieces[:, 0]).T) < CARRIED
-    drawn = LineCollection(list(pieces[driven]), array=places[1:, 2][driven], cmap="turbo", linewidth=2, zorder=5)
-    # The standing start would take half of the colours; what is slower than nearly all of the race shares one.
-    slowest, fastest = np.percentile(places[:, 2], [3, 100])
-    drawn.set_clim(slowest, max(fastest, slowest + 0.1))
-    axes.add_collection(drawn)
-    figure.colorbar(drawn, ax=axes, label="speed in m/s", shrink=0.8, extend="min")
+    draw_speed(axes, pieces[driven], places[1:, 2][driven], slow=3)
 
 
 def _title(result: Result) -> str:

@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
+from numpy.typing import NDArray
 
 from outlap.track.fastest import FastestLine
 from outlap.track.geometry import TrackSet
@@ -52,6 +53,21 @@ def draw_track(axes: Axes, track: Track) -> None:
     axes.autoscale_view()
 
 
+def draw_speed(
+    axes: Axes, pieces: NDArray[np.floating], speed: NDArray[np.floating], width: float = 2.0, slow: float = 0.0
+) -> None:
+    """Draw a line's pieces (N, 2 ends, 2) in m, coloured by speed (N,) in m/s, with the scale beside it.
+
+    The slowest ``slow`` percent share one colour: a standing start would take half of them.
+    """
+    drawn = LineCollection(list(pieces), array=speed, cmap="turbo", linewidth=width, zorder=5)
+    if len(speed):
+        slowest, fastest = np.percentile(speed, [slow, 100])
+        drawn.set_clim(min(slowest, fastest - 0.1), fastest)
+    axes.add_collection(drawn)
+    axes.figure.colorbar(drawn, ax=axes, label="speed in m/s", shrink=0.8, extend="min" if slow else "neither")
+
+
 def track_picture(track: Track) -> bytes:
     """A PNG of the track with its figures in the title."""
     figure, axes = _sheet(track)
@@ -68,12 +84,7 @@ def line_picture(track: Track, line: FastestLine) -> bytes:
     figure, axes = _sheet(track)
     points = _closed(line.points)
     speed = 0.5 * (line.speed + np.roll(line.speed, -1))
-    drawn = LineCollection(
-        list(np.stack([points[:-1], points[1:]], axis=1)), array=speed, cmap="turbo", linewidth=2.2, zorder=5
-    )
-    drawn.set_clim(min(speed.min(), 0.9 * speed.max()), speed.max())
-    axes.add_collection(drawn)
-    figure.colorbar(drawn, ax=axes, label="speed in m/s", shrink=0.8)
+    draw_speed(axes, np.stack([points[:-1], points[1:]], axis=1), speed)
     axes.set_title(f"{track.name}: fastest lap {line.lap_time:.2f} s, {line.length:.1f} m")
     return _png(figure)
 
