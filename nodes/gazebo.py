@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from rclpy.executors import Executor
 from rclpy.node import Node
@@ -17,6 +15,7 @@ from outlap.gazebo.assemble import assemble, resource_path
 from outlap.gazebo.model import car_sdf, car_urdf
 from outlap.gazebo.program import gazebo_command
 from outlap.gazebo.world import start_pose
+from outlap.scratch import Scratch
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
@@ -44,8 +43,8 @@ class GazeboNode(Node):
         self.exit_code: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         parameters = read_parameters(self, Parameters)
-        self._folder = tempfile.TemporaryDirectory(prefix="outlap-gazebo-")
-        path = Path(self._folder.name) / "world.sdf"
+        self._folder = Scratch("outlap-gazebo-")
+        path = self._folder.path / "world.sdf"
         self._command = gazebo_command(path, parameters.headless)
         resources = resource_path(parameters.world, os.environ.get("GZ_SIM_RESOURCE_PATH", ""))
         self._environment = {**os.environ, "GZ_SIM_RESOURCE_PATH": resources}
@@ -79,7 +78,7 @@ class GazeboNode(Node):
                     break
                 except subprocess.TimeoutExpired:
                     continue
-        self._folder.cleanup()
+        self._folder.close()
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
         # On a busy machine discovery can take longer than the wait before the start.

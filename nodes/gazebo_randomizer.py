@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from outlap.errors import OutlapError
 from outlap.files import Model
 from outlap.gazebo.assemble import MODEL, WORLD_SUFFIXES
 from outlap.gazebo.randomize import PLAIN, draw_episode, drawn_car, scenery
+from outlap.scratch import Scratch
 from outlap.simulation.randomization import load_randomization
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
@@ -64,7 +64,7 @@ class GazeboRandomizerNode(Node):
         self._settings = parameters = read_parameters(self, Parameters)
         self._track, self._car = load_track(parameters.track or parameters.world), load_car(parameters.car)
         self._randomization = load_randomization(parameters.randomization)
-        self._folder = tempfile.TemporaryDirectory(prefix="outlap-scenery-")
+        self._folder = Scratch("outlap-scenery-")
         self._types = _interfaces()
         self._create = self.create_client(self._types.SpawnEntity, CREATE)
         self._remove = self.create_client(self._types.DeleteEntity, REMOVE)
@@ -89,12 +89,12 @@ class GazeboRandomizerNode(Node):
     def close(self) -> None:
         """End the thread that draws."""
         self._pool.shutdown(cancel_futures=True)
-        self._folder.cleanup()
+        self._folder.close()
 
     def _draw(self, number: int) -> Scene:
         rng = np.random.default_rng([self._settings.seed, number])
         episode = draw_episode(self._randomization, self._track, self._car, rng)
-        documents = scenery(self._track, episode, Path(self._folder.name), str(number)) if self._ours else {}
+        documents = scenery(self._track, episode, self._folder.path, str(number)) if self._ours else {}
         return Scene(documents, drawn_car(episode))
 
     def _placed(self, message: PoseStamped) -> None:

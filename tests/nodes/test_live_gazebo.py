@@ -88,6 +88,13 @@ def test_it_ends_with_gazebos_exit_code_and_takes_it_along_when_killed(
     second.stop(signal.SIGKILL)
     assert appears(folder / "end") == "interrupted"
     assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
+    (left,) = folder.parent.glob("outlap-gazebo-*")
+    (folder / "call").unlink()
+    third = start("gazebo", world=ring_path)
+    appears(folder / "call")
+    assert not left.exists()
+    assert third.stop() == 0
+    assert not list(folder.parent.glob("*outlap-*"))
 
 
 def test_beside_another_simulator_it_ends(
