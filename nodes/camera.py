@@ -1,30 +1,57 @@
-"""camera: reads frames from a source, warps them to the canonical view and publishes that with its exposure stamp."""
+"""camera: reads frames from a source, warps them to the canonical view and publishes that with its exposure stamp.
+
+A camera's or a file's frames are warped and published by a thread of their own, which waits for nothing else; the
+simulator's come as messages.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal, Protocol
 
-from sensor_msgs.msg import CameraInfo, Image
+from builtin_interfaces.msg import Time
+from pydantic import Field
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
+from outlap.camera.frame import Frame
+from outlap.camera.frozen import Frozen
 from outlap.camera.view import View
 from outlap.camera.warp import Warp
+from outlap.drivers.v4l2 import V4l2Camera
 from outlap.errors import OutlapError
 from outlap.files import Model
 from outlap.timing import Rate
-from outlap.vehicle.car import load_car
+from outlap.vehicle.car import Car, load_car
 
-from .messages import STREAM, to_camera_info, to_image, to_pixels
+from .messages import LATEST, STREAM, to_camera_info, to_compressed, to_image, to_pixels, to_time
 from .program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 FRAME = "camera_optical_frame"
+WAIT = 0.1  # s for which the thread waits for a frame before it looks whether it is to end
 
 
 class Parameters(Model):
     """See config/drive.yaml."""
 
-    source: Literal["topic"]
+    source: Literal["topic", "v4l2", "file"]
     car: str
+    path: str
+    loop: bool
+    raw_quality: Annotated[int, Field(ge=1, le=100)]
+
+
+class Source(Protocol):
+    """Where frames come from, unless they come as messages."""
+
+    problem: str
+    ended: bool
+
+    def next(self, timeout: float) -> Frame | None: ...
+    def close(self) -> None: ...
 
 
 class CameraNode(LifecycleProgram):
@@ -32,41 +59,116 @@ class CameraNode(LifecycleProgram):
 
     def __init__(self) -> None:
         super().__init__("camera")
+        self._source: Source | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()  # around what both threads change
+        self.exit_code: int | None = None
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
+        self._quality = parameters.raw_quality
         self._steady = steady_clock()
         self._rate = Rate()
         self._problem = ""
         self._view = View()
-        self._warp = Warp(load_car(parameters.car).camera, self._view)
+        car = load_car(parameters.car)
+        self._warp = Warp(car.camera, self._view)
+        self._frozen = Frozen(car.axles.wheel_radius)
         self._images = self.create_lifecycle_publisher(Image, "/camera/image", STREAM)
         self._infos = self.create_lifecycle_publisher(CameraInfo, "/camera/camera_info", STREAM)
-        self.create_subscription(Image, "/sim/camera/image_raw", self._frame, STREAM)
+        self._raws = self.create_lifecycle_publisher(CompressedImage, "/camera/image_raw/compressed", STREAM)
+        self.create_subscription(JointState, "/motor/state", self._told, LATEST)
+        if parameters.source == "topic":
+            self.create_subscription(Image, "/sim/camera/image_raw", self._message, STREAM)
+        else:
+            self._source = self._open(parameters, car)
         self._diagnostics = Diagnostics(self, self._status)
 
-    def _frame(self, raw: Image) -> None:
+    def _open(self, parameters: Parameters, car: Car) -> Source:
+        if parameters.source == "v4l2":
+            return V4l2Camera(car.camera, self.get_logger().warning)
+        raise OutlapError("source file is not there yet.")
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        done = super().on_activate(state)
+        if self._source is not None and self._thread is None:
+            self._thread = threading.Thread(target=self._feed, args=(self._source,), name="feed", daemon=True)
+            self._thread.start()
+        return done
+
+    def close(self) -> None:
+        """End the thread before the middleware goes, and let go of the device."""
+        self._stopping.set()
+        if self._source is not None:
+            self._source.close()
+        if self._thread is not None:
+            self._thread.join(3.0)
+
+    def _feed(self, source: Source) -> None:
         try:
-            view = self._warp(to_pixels(raw))
-        except (OutlapError, ValueError) as error:
+            while not self._stopping.is_set() and not source.ended:
+                try:
+                    frame = source.next(WAIT)
+                except OutlapError as error:
+                    self._report(str(error))
+                    continue
+                if frame is not None:
+                    age = time.monotonic() - frame.captured
+                    self._show(to_time(seconds(self.get_clock()) - age), frame)
+        except Exception as error:  # nobody would hear of the end of this thread otherwise
+            self.get_logger().fatal(f"{type(error).__name__}: {error}")
+            self.exit_code = 1
+
+    def _message(self, raw: Image) -> None:
+        try:
+            frame = Frame(to_pixels(raw), time.monotonic())
+        except ValueError as error:
             self._report(str(error))
             return
-        stamp = raw.header.stamp
+        self._show(raw.header.stamp, frame)
+
+    def _told(self, state: JointState) -> None:
+        if len(state.velocity) > 1:
+            with self._lock:
+                self._frozen.told(seconds(self._steady), state.velocity[1])
+
+    def _show(self, stamp: Time, frame: Frame) -> None:
+        """Publish a frame, unless the camera is frozen."""
+        with self._lock:
+            frozen = self._frozen.shown(seconds(self._steady), frame.pixels)
+        if frozen:
+            self._report("the camera is frozen: it shows the same picture while the wheels turn")
+            return
+        try:
+            view = frame.pixels if frame.canonical else self._warp(frame.pixels)
+        except OutlapError as error:
+            self._report(str(error))
+            return
         self._images.publish(to_image(stamp, FRAME, view))
         self._infos.publish(to_camera_info(stamp, FRAME, self._view.lens))
-        self._rate.add(seconds(self._steady))
+        with self._lock:
+            self._rate.add(seconds(self._steady))
         self._report("")
+        if not frame.canonical and self._raws.get_subscription_count():
+            self._raws.publish(to_compressed(stamp, FRAME, frame.to_jpeg(self._quality)))
 
     def _report(self, problem: str) -> None:
         """Log a problem once, when it begins."""
-        if problem and problem != self._problem:
+        changed, self._problem = problem != self._problem, problem
+        if problem and changed:
             self.get_logger().error(problem)
-        self._problem = problem
+            self._diagnostics.publish()
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
-        rate = self._rate.hertz(seconds(self._steady))
-        problem = self._problem or ("" if rate else "no frames")
+        rate = self._hertz()
+        problem = self._problem or (self._source.problem if self._source is not None else "")
+        problem = problem or ("" if rate else "no frames")
         return ERROR if problem else OK, problem or "publishing", {"rate_hz": rate, "coverage": self._warp.coverage}
+
+    def _hertz(self) -> float:
+        with self._lock:
+            return self._rate.hertz(seconds(self._steady))
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion
 from numpy.typing import NDArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 if TYPE_CHECKING:
     from outlap.vehicle.car import Lens
@@ -65,6 +65,14 @@ def to_pixels(message: Image) -> NDArray[np.uint8]:
     rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
     pixels = rows[:, : message.width * channels]
     return pixels.reshape(message.height, message.width, 3) if channels == 3 else pixels
+
+
+def to_compressed(stamp: Time, frame: str, jpeg: bytes) -> CompressedImage:
+    """A JPEG as ROS carries it."""
+    message = CompressedImage(format="jpeg")
+    message.header.stamp, message.header.frame_id = stamp, frame
+    message.data = array("B", jpeg)
+    return message
 
 
 def to_camera_info(stamp: Time, frame: str, lens: Lens) -> CameraInfo:

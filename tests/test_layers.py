@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "camera": ("vehicle",),
     "track": ("vehicle",),
     "safety": ("vehicle",),
-    "drivers": ("vehicle",),
+    "drivers": ("vehicle", "camera"),
     "hand": ("vehicle",),
     "recording": MIDDLE,
     "calibration": ("vehicle", "camera", "drivers"),
