@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 from builtin_interfaces.msg import Time
@@ -151,7 +150,10 @@ class CameraNode(LifecycleProgram):
             self._rate.add(seconds(self._steady))
         self._report("")
         if not frame.canonical and self._raws.get_subscription_count():
-            self._raws.publish(to_compressed(stamp, FRAME, frame.to_jpeg(self._quality)))
+            try:
+                self._raws.publish(to_compressed(stamp, FRAME, frame.to_jpeg(self._quality)))
+            except OutlapError as error:
+                self._report(str(error))
 
     def _report(self, problem: str) -> None:
         """Log a problem once, when it begins."""

@@ -45,7 +45,7 @@ class Frame:
         if self.jpeg:
             if HUFFMAN_TABLES in self.jpeg[: self.jpeg.find(SCAN)] and jpeg_size(self.jpeg) == (width, height):
                 return self.jpeg
-            picture = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
+            picture = _decode(self.jpeg, cv2.IMREAD_COLOR)
         elif self.packed is not None:
             picture = cv2.cvtColor(self.packed, cv2.COLOR_YUV2BGR_YUYV)
         else:

@@ -1,4 +1,4 @@
-"""Notices a frozen camera: the same picture again and again, with fresh stamps, although the wheels are told to turn."""
+"""Notices a frozen camera: the same picture again and again, under fresh stamps, while the wheels are told to turn."""
 
 from __future__ import annotations
 

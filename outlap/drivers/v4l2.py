@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import cv2
@@ -39,9 +40,9 @@ DECODED = ("MJPG", "YUYV")  # formats that are taken as they come; OpenCV turns 
 class Capture(Protocol):
     """What is used of cv2.VideoCapture."""
 
-    def isOpened(self) -> bool: ...
-    def set(self, propId: int, value: float, /) -> bool: ...
-    def get(self, propId: int, /) -> float: ...
+    def isOpened(self) -> bool: ...  # noqa: N802 - as OpenCV calls it
+    def set(self, prop: int, value: float, /) -> bool: ...
+    def get(self, prop: int, /) -> float: ...
     def grab(self) -> bool: ...
     def retrieve(self) -> tuple[bool, NDArray]: ...
     def release(self) -> None: ...
@@ -60,7 +61,7 @@ class Mode(NamedTuple):
         return f"{self.width}x{self.height} {self.format} at {rate}"
 
 
-class Unusable(OutlapError):
+class UnusableError(OutlapError):
     """The camera is there, but what it delivers is of no use."""
 
 
@@ -98,7 +99,7 @@ class V4l2Camera:
     ended = False  # as a source of frames; a camera never does
 
     def __init__(
-        self, camera: Camera, say: Callable[[str], None], opener: Callable[[str], Capture] | None = None
+        self, camera: Camera, say: Callable[[str], object], opener: Callable[[str], Capture] | None = None
     ) -> None:
         if camera.device is None:
             raise OutlapError("the car file has no section camera.device: it names no real camera.")
@@ -161,7 +162,7 @@ class V4l2Camera:
                 wait = min(2 * wait, LONGEST_WAIT)
                 try:
                     opened = self._open()
-                except Unusable as error:
+                except UnusableError as error:
                     opened = self.problem = str(error)
                 continue
             if self.problem:
@@ -211,13 +212,13 @@ class V4l2Camera:
         """The device, set up, and how its pictures come; or why not, in a few words.
 
         Raises:
-            Unusable: its pictures have other proportions than the lens's.
+            UnusableError: its pictures have other proportions than the lens's.
         """
         path = self._device.path
         capture = self._opener(path)
         if not capture.isOpened():
             capture.release()
-            if not os.path.exists(path):
+            if not Path(path).exists():
                 return f"there is no camera at {path}"
             if not os.access(path, os.R_OK | os.W_OK):
                 return f"{self._name} may not be opened by this user, who is to be in the group video"
@@ -239,7 +240,7 @@ class V4l2Camera:
         capture.set(cv2.CAP_PROP_CONVERT_RGB, mode.format not in DECODED)
         if not fits(mode.width, mode.height, lens):
             capture.release()
-            raise Unusable(
+            raise UnusableError(
                 f"{self._name} delivers {mode}, which has other proportions than the {lens.width}x{lens.height} of "
                 "the car file's camera.lens: calibrate the lens at a size that the camera has."
             )

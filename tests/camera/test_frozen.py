@@ -95,8 +95,8 @@ def test_another_size_is_another_picture() -> None:
 def test_the_simulators_picture_changes_as_soon_as_the_car_moves(speed: float) -> None:
     car, track = load_car(), load_track("oval")
     world = World(track, car)
-    for row in range(0, len(track.centre), len(track.centre) // 4):
-        (x, y), (to_x, to_y) = track.centre[row], track.centre[(row + 1) % len(track.centre)]
+    for row in range(0, len(track.center), len(track.center) // 4):
+        (x, y), (to_x, to_y) = track.center[row], track.center[(row + 1) % len(track.center)]
         world.place(float(x), float(y), float(np.arctan2(to_y - y, to_x - x)))
         frozen, shown = Frozen(car.axles.wheel_radius), world.image()
         assert np.array_equal(shown, world.image()), "a car that stands sees the same picture"

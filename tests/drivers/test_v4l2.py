@@ -158,7 +158,7 @@ def test_without_stamps_a_frame_that_lay_ready_is_not_taken_for_new() -> None:
         time.sleep(0.02)
     camera.close()
     assert min(slow.grabs) < 0.003 and max(slow.grabs) >= 0.4
-    assert 0.003 < min(slow.taken) and max(slow.taken) < 0.4
+    assert min(slow.taken) > 0.003 and max(slow.taken) < 0.4
 
 
 def test_a_lost_camera_is_found_again_and_told_of_once(opened: Callable[..., Opened]) -> None:
@@ -213,9 +213,11 @@ def test_what_the_camera_does_not_have_is_told(opened: Callable[..., Opened]) ->
 
 def test_other_proportions_are_refused() -> None:
     device = FakeCamera(modes={"MJPG": ((1280, 720),)})
-    with pytest.raises(OutlapError, match="1280x720 MJPG at 60 Hz, which has other proportions than the 160x120") as e:
+    with pytest.raises(
+        OutlapError, match="1280x720 MJPG at 60 Hz, which has other proportions than the 160x120"
+    ) as refused:
         V4l2Camera(camera_with(), lambda text: None, device.open)
-    assert str(e.value).endswith(".") and "\n" not in str(e.value)
+    assert str(refused.value).count(".") == 2, "camera.lens, and the end of the one sentence"
 
 
 def test_a_camera_that_comes_back_with_other_proportions_shows_nothing(opened: Callable[..., Opened]) -> None:
@@ -242,7 +244,7 @@ def test_a_torn_picture_is_not_shown(opened: Callable[..., Opened]) -> None:
 
 
 def test_a_car_without_a_camera_is_refused() -> None:
-    with pytest.raises(OutlapError, match="camera.device"):
+    with pytest.raises(OutlapError, match=r"camera\.device"):
         V4l2Camera(load_car().camera.model_copy(update={"device": None}), print)
 
 

@@ -133,40 +133,40 @@ class FakeCapture:
         if camera.plugged:
             camera.opened += 1
 
-    def isOpened(self) -> bool:
+    def isOpened(self) -> bool:  # noqa: N802 - as OpenCV calls it
         return self._handle
 
     def release(self) -> None:
         self._handle = False
 
-    def set(self, propId: int, value: float, /) -> bool:
+    def set(self, prop: int, value: float, /) -> bool:
         camera = self._camera
-        camera.sets.append(Was(time.monotonic(), propId, value))
+        camera.sets.append(Was(time.monotonic(), prop, value))
         if not self._handle or not camera.plugged:
             return False
-        if propId == cv2.CAP_PROP_FOURCC:
+        if prop == cv2.CAP_PROP_FOURCC:
             wanted = int(value).to_bytes(4, "little").decode("latin-1")
             self._format = wanted if wanted in camera.modes else next(iter(camera.modes))
             self._reset()
-        elif propId == cv2.CAP_PROP_FRAME_WIDTH:
+        elif prop == cv2.CAP_PROP_FRAME_WIDTH:
             self._width = int(value)
-        elif propId == cv2.CAP_PROP_FRAME_HEIGHT:
+        elif prop == cv2.CAP_PROP_FRAME_HEIGHT:
             self._size = (self._width, int(value))
             self._reset()
-        elif propId == cv2.CAP_PROP_BUFFERSIZE:
+        elif prop == cv2.CAP_PROP_BUFFERSIZE:
             self._buffers = int(value)
             self._reset()
-        elif propId == cv2.CAP_PROP_FPS:
+        elif prop == cv2.CAP_PROP_FPS:
             if self._begun is not None:
                 return False  # EBUSY
             self._rate = min(camera.rates, key=lambda rate: abs(rate - value))
-        elif propId == cv2.CAP_PROP_CONVERT_RGB:
+        elif prop == cv2.CAP_PROP_CONVERT_RGB:
             self._convert = bool(value)
-        elif propId == cv2.CAP_PROP_AUTO_EXPOSURE:
+        elif prop == cv2.CAP_PROP_AUTO_EXPOSURE:
             if int(value) not in MENU:
                 return False
             camera.menu = int(value)
-        elif propId == cv2.CAP_PROP_EXPOSURE:
+        elif prop == cv2.CAP_PROP_EXPOSURE:
             if camera.menu != MENU[0]:
                 return False  # EACCES: the camera chooses
             camera.exposure = int(np.clip(value, *EXPOSURES))
@@ -174,9 +174,9 @@ class FakeCapture:
             return False
         return True
 
-    def get(self, propId: int, /) -> float:
+    def get(self, prop: int, /) -> float:
         camera = self._camera
-        if propId == cv2.CAP_PROP_POS_MSEC:
+        if prop == cv2.CAP_PROP_POS_MSEC:
             if self._held is None or camera.stamps == "none":
                 return 0.0
             offset = time.time() - time.monotonic() if camera.stamps == "realtime" else 0.0
@@ -191,7 +191,7 @@ class FakeCapture:
             cv2.CAP_PROP_AUTO_EXPOSURE: camera.menu,
             cv2.CAP_PROP_CONVERT_RGB: self._convert,
         }
-        return float(values.get(propId, -1))
+        return float(values.get(prop, -1))
 
     def grab(self) -> bool:
         camera, give_up = self._camera, time.monotonic() + self._camera.timeout
@@ -218,7 +218,7 @@ class FakeCapture:
         if self._convert:
             return True, picture
         if self._format == "YUYV":
-            return True, cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_YUYV).reshape(1, -1)
+            return True, cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_YUYV).reshape(1, -1).astype(np.uint8, copy=False)
         jpeg = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].reshape(1, -1)
         if camera.cut:
             camera.cut -= 1
