@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
@@ -187,9 +188,20 @@ def _init(build: Callable[[], Node]) -> None:
             sys.exit(0)
         if others:
             raise OutlapError(f"unknown argument {others[0]!r}: parameters are given as --ros-args -p NAME:=VALUE.")
-        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=_with_enclave(build, sys.argv), signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # the base of ROS's own errors
         raise OutlapError(f"ROS does not start: {' '.join(str(error).split())}.") from error
+
+
+def _with_enclave(build: Callable[[], Node], words: list[str]) -> list[str]:
+    """The command line with the program's own enclave of config/security/policy.xml; without ROS security it is nothing.
+
+    An enclave that is given stands.
+    """
+    if "--enclave" in words or "-e" in words:
+        return words
+    name = Path(str(sys.modules[build.__module__].__file__)).stem
+    return [words[0], "--ros-args", "--enclave", f"/outlap/{name}", "--", *words[1:]]
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,212 @@
+"""config/security/policy.xml allows each program what its source and its live node use, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from outlap.files import share_directory
+
+NODES = share_directory() / "nodes"
+POLICY = share_directory() / "config" / "security" / "policy.xml"
+CALLS = {
+    "create_publisher": "publish",
+    "create_lifecycle_publisher": "publish",
+    "create_subscription": "subscribe",
+    "create_service": "reply",
+    "create_client": "request",
+}
+# What rclpy gives every node, which no source names; the live test below compares it with real ones.
+EVERY = {"publish": {"/parameter_events", "/rosout"}}
+# Only in simulation, whose graph is not the car's; the recorder listens to it in any world.
+SIMULATION, ANYWHERE = "/sim/", {"recorder"}
+
+# What rclpy gives every node, or every lifecycle node, below its own name.
+PRIVATE = {
+    "change_state",
+    "describe_parameters",
+    "get_available_states",
+    "get_available_transitions",
+    "get_parameter_types",
+    "get_parameters",
+    "get_state",
+    "get_transition_graph",
+    "get_type_description",
+    "list_parameters",
+    "set_parameters",
+    "set_parameters_atomically",
+    "transition_event",
+}
+
+Rights = dict[str, set[str]]
+
+
+def allowed() -> dict[str, Rights]:
+    """Names by node and right; ``~`` is the node's own name."""
+    rights: dict[str, Rights] = {}
+    for profile in ElementTree.parse(POLICY).iter("profile"):
+        node = rights.setdefault(profile.attrib["node"], {right: set() for right in CALLS.values()})
+        for group in profile:
+            for right in set(group.attrib) & set(node):
+                node[right] |= {(name.text or "").replace("~", f"/{profile.attrib['node']}") for name in group}
+    return rights
+
+
+class Source:
+    """One file of nodes/, by its top-level definitions."""
+
+    def __init__(self, name: str) -> None:
+        self.tree = ast.parse((NODES / f"{name}.py").read_text())
+        self.definitions = {
+            node.name: node for node in self.tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        }
+        self.siblings: list[tuple[str, str]] = []
+        self.constants: dict[str, Any] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                self.siblings += [(node.module or "", alias.name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("outlap."):
+                module = importlib.import_module(str(node.module))
+                self.constants |= {alias.name: getattr(module, alias.name, None) for alias in node.names}
+        for node in self.tree.body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if isinstance(targets[0], ast.Name):
+                self.constants[targets[0].id] = getattr(node, "value", None)
+
+    def names(self, topic: ast.expr) -> set[str]:
+        """The names that an expression may stand for."""
+        if isinstance(topic, ast.Constant):
+            return {topic.value}
+        assert isinstance(topic, ast.Name), ast.dump(topic)
+        value = self.constants.get(topic.id)
+        if isinstance(value, str):
+            return {value}
+        if isinstance(value, ast.expr):
+            return self.names(value)
+        table = self.constants["TOPICS"]  # a loop over the file's table of topics
+        assert isinstance(table, ast.Dict)
+        return set().union(*(self.names(key) for key in table.keys if key is not None))
+
+    def rights(self, within: ast.AST) -> Iterator[tuple[str, str]]:
+        for call in ast.walk(within):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in CALLS:
+                for name in self.names(call.args[1]):
+                    yield CALLS[call.func.attr], name
+
+
+def used(node: str) -> Rights:
+    """What the program ``node`` creates, itself and by the definitions that it imports from its neighbours."""
+    rights: Rights = {right: set(EVERY.get(right, ())) for right in CALLS.values()}
+    source = Source(node)
+    parts, seen = [(source, source.tree), *_imported(source)], set()
+    for source, definition in parts:
+        if definition in seen:
+            continue
+        seen.add(definition)
+        for right, name in source.rights(definition):
+            if not name.startswith(SIMULATION) or node in ANYWHERE:
+                rights[right].add(name)
+    return rights
+
+
+def _imported(source: Source) -> Iterator[tuple[Source, ast.AST]]:
+    for module, name in source.siblings:
+        sibling = Source(module)
+        if name in sibling.definitions:
+            yield sibling, sibling.definitions[name]
+            yield from _imported(sibling)
+
+
+@pytest.mark.parametrize("node", sorted(allowed()))
+def test_a_program_may_do_what_its_source_does_and_nothing_else(node: str) -> None:
+    rights = {right: {name for name in names if not private(name)} for right, names in allowed()[node].items()}
+    assert rights == used(node)
+
+
+def private(name: str) -> bool:
+    """Whether it is one of those that rclpy gives a node below its own name."""
+    return name.rsplit("/", 1)[1] in PRIVATE
+
+
+def test_nobody_may_call_another_nodes_private_services_and_only_arming_is_a_service() -> None:
+    for node, rights in allowed().items():
+        assert rights["request"] <= {"/motor/arm"}, node
+        assert {name for name in rights["reply"] if not private(name)} <= {"/motor/arm"}
+    speak = {topic: {node for node, rights in allowed().items() if topic in rights["publish"]} for topic in TOPICS}
+    assert speak == TOPICS
+
+
+# Who may say what moves the car, or what a person trusts.
+TOPICS = {
+    "/cmd_vel": {"policy"},
+    "/cmd_vel/hand": {"hand", "keyboard"},
+    "/motor/state": {"motor"},
+    "/camera/image": {"camera"},
+    "/joy": {"joystick"},
+}
+
+
+def test_it_has_the_schemas_form() -> None:
+    # sros2/policy/schemas/policy.xsd, as far as it matters: the standard library validates no schemas.
+    root = ElementTree.parse(POLICY).getroot()
+    assert root.tag == "policy" and root.attrib == {"version": "0.2.0"}
+    assert [child.tag for child in root] == ["contexts"]
+    items = {"topics": ("topic", {"publish", "subscribe"}), "services": ("service", {"reply", "request"})}
+    paths = []
+    for context in root[0]:
+        assert context.tag == "context" and set(context.attrib) == {"path"} and [c.tag for c in context] == ["profiles"]
+        paths.append(context.attrib["path"])
+        for profile in context[0]:
+            assert profile.tag == "profile" and set(profile.attrib) == {"ns", "node"}
+            assert paths[-1] == f"/outlap/{profile.attrib['node']}"
+            for group in profile:
+                item, rights = items[group.tag]
+                assert group.attrib and set(group.attrib) <= rights and set(group.attrib.values()) == {"ALLOW"}
+                assert len(group) and {child.tag for child in group} == {item}
+                names = [child.text or "" for child in group]
+                assert len(set(names)) == len(names) and all(name.startswith(("/", "~/")) for name in names)
+    assert len(set(paths)) == len(paths)
+
+
+@pytest.mark.live
+def test_a_live_node_offers_nothing_that_it_may_not(
+    probe: Any, start: Callable[..., Any], constant_policy: Callable[[float, float], Path]
+) -> None:
+    programs = {"camera": {}, "policy": {"policy": constant_policy(0.0, 1.0)}, "motor": {}, "hand": {}}
+    for name, parameters in programs.items():
+        start(name, use_sim_time=False, **parameters)
+    node = probe.node
+    asked = {
+        "publish": node.get_publisher_names_and_types_by_node,
+        "subscribe": node.get_subscriber_names_and_types_by_node,
+        "reply": node.get_service_names_and_types_by_node,
+        "request": node.get_client_names_and_types_by_node,
+    }
+    probe.until(lambda: set(programs) <= set(node.get_node_names()), "all nodes coming up")
+    probe.until(lambda: node.count_publishers("/diagnostics") == len(programs), "all nodes being ready")
+    for name in programs:
+        assert any("/change_state" in service for service, _ in asked["reply"](name, "/"))
+        for right, ask in asked.items():
+            offered = {topic for topic, _ in ask(name, "/") if not topic.startswith(SIMULATION)}
+            assert offered <= allowed()[name][right], f"/{name}: {right}"
+
+
+@pytest.mark.live
+def test_a_node_that_finds_no_keys_does_not_start_without_them(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ROS_SECURITY_ENABLE", "true")
+    monkeypatch.setenv("ROS_SECURITY_STRATEGY", "Enforce")
+    monkeypatch.setenv("ROS_SECURITY_KEYSTORE", str(tmp_path))
+    (tmp_path / "enclaves").mkdir()
+    program = start("motor")
+    assert program.wait() == 2
+    # Each program looks for the keys of its own name.
+    assert "error: ROS does not start" in program.said and "outlap/motor" in program.said
+    assert "Traceback" not in program.said
