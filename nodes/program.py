@@ -194,7 +194,7 @@ def _init(build: Callable[[], Node]) -> None:
 
 
 def _with_enclave(build: Callable[[], Node], words: list[str]) -> list[str]:
-    """The command line with the program's own enclave of config/security/policy.xml; without ROS security it is nothing.
+    """The command line with the program's own enclave (config/security/policy.xml), of no effect without ROS security.
 
     An enclave that is given stands.
     """
