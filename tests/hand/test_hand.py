@@ -7,7 +7,7 @@ import pytest
 from outlap.hand.config import HandConfig
 from outlap.hand.hand import Hand
 from outlap.hand.signs import STILL, Action, Wish
-from outlap.safety.gate import Arm, Event, Gate, Output, State, Twist
+from outlap.safety.gate import Arm, Event, Gate, Output, State, Twist, limits
 from outlap.vehicle.car import Car
 
 FULL = Wish(True, 1.0, 0.5)
@@ -18,7 +18,7 @@ class Drive:
     """A hand, a gate that hears it at once, and a policy that sends 0.5 m/s while it is there."""
 
     def __init__(self, config: HandConfig, car: Car, policy: bool = False) -> None:
-        self.car, self.hand, self.gate = car, Hand(config, car), Gate(car)
+        self.car, self.hand, self.gate = car, Hand(config, car), Gate(car, limits(car))
         self.now, self.policy = 10.0, policy
         self.wishes: dict[str, Wish | None] = {"pad": STILL}
         self.said: list[str] = []
@@ -26,7 +26,7 @@ class Drive:
         self.refusals: list[str] = []
         self.output: Output = self.gate.step(self.now, self.now)
 
-    def run(self, seconds: float = 0.1) -> Output:
+    def run(self, seconds: float = 0.2) -> Output:
         for _ in range(round(seconds / TICK)):
             self.now += TICK
             step = self.hand.step(self.now, self.wishes, self.output.state is State.ARMED, self.heard)

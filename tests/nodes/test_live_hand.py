@@ -63,7 +63,8 @@ def test_arm_and_disarm_from_the_command_line(
     link: HandLink, command: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     refused = command("arm")
-    assert (refused.returncode, refused.stdout) == (1, "arming refused: no command from the policy yet\n")
+    assert refused.returncode == 1
+    assert refused.stdout.startswith("arming refused: ")
     link.drive()
     assert (command("disarm").returncode, link.stays_neutral(0.3)) == (0, True)
     armed = command("arm")

@@ -1,0 +1,161 @@
+"""Driving with the keys of a terminal: a real pseudo-terminal, real programs, and every way in which they can end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_graph import PATIENCE, Probe
+from nav_msgs.msg import Odometry
+from outlap_nodes.messages import LATEST, to_yaw
+from seat import LEFT, UP, Seat
+from std_msgs.msg import Float64
+
+from outlap.launching.domain import Domain, claim_domain
+from outlap.launching.environment import ros_environment
+
+pytestmark = pytest.mark.live
+
+
+def program(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
+
+
+@pytest.fixture
+def seat(domain: Domain) -> Iterator[Seat]:
+    seat = Seat([program("outlap_keyboard")], ros_environment(domain.id))
+    yield seat
+    seat.end()
+
+
+def arm(probe: Probe, seat: Seat) -> None:
+    """Press Enter until it is so: the motor's stopper needs a moment to be ready."""
+    end = time.monotonic() + PATIENCE
+    while "armed · you drive" not in seat.line:
+        assert time.monotonic() < end, "arming did not happen"
+        seat.type(b"\r")
+        probe.spin(1.0)
+
+
+class Watch:
+    """Sees what the motor writes, and drives by the seat's keys."""
+
+    def __init__(self, probe: Probe, seat: Seat) -> None:
+        self.probe, self.seat = probe, seat
+        self.speeds: list[float] = []
+        self.angles: list[Float64] = probe.listen(Float64, "/sim/steering_angle", LATEST)
+        probe.node.create_subscription(Float64, "/sim/wheel_speed", lambda m: self.speeds.append(m.data), LATEST)
+        probe.until(lambda: "not armed yet" in seat.line, "the line that says how things stand")
+
+    def drive(self) -> None:
+        arm(self.probe, self.seat)
+        self.seat.hold(UP)
+        self.probe.until(lambda: self.speeds[-1] > 5, "driving")
+
+    def neutral_after(self, what: str) -> None:
+        began = time.monotonic()
+        self.probe.until(lambda: self.speeds[-1] == 0, "neutral", patience=5)
+        print(f"{what}: neutral after {(time.monotonic() - began) * 1000:.0f} ms")
+
+
+@pytest.fixture
+def watch(start: Callable[..., Any], probe: Probe, seat: Seat) -> Watch:
+    start("motor")
+    return Watch(probe, seat)
+
+
+def test_keys_drive_and_q_leaves_the_car_disarmed_and_the_terminal_as_it_was(watch: Watch) -> None:
+    seat, probe = watch.seat, watch.probe
+    watch.drive()
+    seat.hold(LEFT)
+    probe.until(lambda: watch.angles[-1].data > 0.2, "steering to the left")
+    assert watch.speeds[-1] > 0
+    seat.hold(None)
+    watch.neutral_after("keys let go")
+    assert "armed · you drive" in seat.line
+    seat.hold(UP)
+    probe.until(lambda: watch.speeds[-1] > 0, "driving on")
+    seat.hold(None)
+    seat.type(b" ")
+    watch.neutral_after("space")
+    seat.type(b"x")
+    probe.until(lambda: "DISARMED: by request" in seat.line, "disarming")
+    seat.type(b"p")
+    probe.until(lambda: "motor: arming refused: no command from the policy" in seat.shown, "a refusal being told")
+    watch.drive()
+    seat.type(b"q")
+    probe.until(lambda: seat.process.poll() is not None, "its end")
+    assert seat.process.returncode == 0
+    watch.neutral_after("q")
+    assert seat.restored
+    assert "Traceback" not in seat.shown
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
+def test_a_keyboard_program_that_is_gone_stops_the_car(watch: Watch, number: signal.Signals) -> None:
+    watch.drive()
+    watch.seat.process.send_signal(number)
+    watch.neutral_after(number.name)
+    if number == signal.SIGTERM:
+        watch.probe.until(lambda: watch.seat.process.poll() is not None, "its end")
+        assert watch.seat.restored
+    watch.seat.process.send_signal(signal.SIGCONT)
+    seen = len(watch.speeds)
+    watch.probe.spin(0.5)
+    assert not any(watch.speeds[seen:])  # the key that is still held moves nothing
+
+
+def test_a_terminal_that_is_closed_stops_the_car(watch: Watch) -> None:
+    watch.drive()
+    watch.seat.close()
+    watch.neutral_after("terminal closed")
+    watch.probe.until(lambda: watch.seat.process.poll() is not None, "its end")
+
+
+@pytest.fixture
+def own_domain(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The number of a domain that is free; ``outlap drive`` claims it."""
+    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
+    with claim_domain() as claimed:
+        number = claimed.id
+    for key in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
+        monkeypatch.setenv(key, ros_environment(number)[key])
+    return number
+
+
+def test_outlap_drive_with_a_simulator(own_domain: int, tmp_path: Path) -> None:
+    """From nothing to a car that turns left, and what kills the program in the foreground ends all of it."""
+    log = tmp_path / "log.txt"
+    words = [program("outlap"), "drive", "--track", "oval", "--log", str(log)]
+    seat = Seat(words, ros_environment(own_domain))
+    probe = Probe(own_domain)
+    try:
+        places: list[Odometry] = probe.listen(Odometry, "/sim/odom", LATEST)
+        probe.until(lambda: places and "not armed yet" in seat.line, "the graph", patience=90)
+        assert "watch it in a browser: http://127.0.0.1:" in seat.shown
+        arm(probe, seat)
+        x = places[-1].pose.pose.position.x
+        seat.hold(UP)
+        probe.until(lambda: places[-1].pose.pose.position.x > x + 0.3, "driving ahead")
+        assert to_yaw(places[-1].pose.pose.orientation) == pytest.approx(0, abs=0.05)
+        seat.hold(LEFT)
+        probe.until(lambda: to_yaw(places[-1].pose.pose.orientation) > 0.5, "turning left")
+        children = Path(f"/proc/{seat.process.pid}/task/{seat.process.pid}/children").read_text().split()
+        keyboard = next(int(pid) for pid in children if b"outlap_keyboard" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        os.kill(keyboard, signal.SIGKILL)
+        probe.until(lambda: abs(places[-1].twist.twist.linear.x) < 0.05, "standing still", patience=5)
+        probe.until(lambda: seat.process.poll() is not None, "its end")
+        assert seat.process.returncode == 128 + signal.SIGKILL
+        assert seat.restored
+        assert "killing" not in log.read_text()  # all ended when asked to
+    finally:
+        seat.end()
+        probe.close()
+        if log.exists():
+            print(log.read_text())
