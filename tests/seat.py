@@ -55,8 +55,15 @@ class Seat:
     @property
     def restored(self) -> bool:
         """Whether the terminal is as it was: its mode, the cursor, and what it tells of keys."""
-        began, ended = self.raw.count(b"\x1b[>11u"), self.raw.count(b"\x1b[<u")
-        return termios.tcgetattr(self._slave) == self.before and began == ended and self.raw.endswith(b"\x1b[?25h")
+        undone = all(
+            self.raw.rfind(there) < self.raw.rfind(back) and self.raw.count(there) == self.raw.count(back)
+            for there, back in (
+                (b"\x1b[>11u", b"\x1b[<u"),
+                (b"\x1b[?1004h", b"\x1b[?1004l"),
+                (b"\x1b[?25l", b"\x1b[?25h"),
+            )
+        )
+        return undone and termios.tcgetattr(self._slave) == self.before
 
     def type(self, data: bytes) -> None:
         os.write(self._master, data)
