@@ -20,7 +20,6 @@ from std_srvs.srv import SetBool
 
 from outlap.errors import OutlapError
 from outlap.files import Model
-from outlap.racing.race import Race, report
 from outlap.racing.referee import Pose
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
@@ -71,6 +70,8 @@ class RefereeNode(Node):
         self.interruptible = False
         self._settings = parameters = read_parameters(self, Parameters)
         track, car = load_track(parameters.track), load_car(parameters.car)
+        from outlap.racing.race import Race  # slow, so that what is refused is refused before
+
         self._race = Race(
             track, car, Path(parameters.policy), parameters.laps, parameters.time_limit, parameters.simulator
         )
@@ -192,6 +193,8 @@ class RefereeNode(Node):
         result = self._race.result()
         self.interruptible = True  # Ctrl-C need not wait for the film
         extra = Path(parameters.json_path) if parameters.json_path else None
+        from outlap.racing.race import report
+
         report(self._race, result, Path(parameters.output_dir), extra, lambda: seconds(self._steady))
         self.interruptible = False
         self.exit_code = 0 if result.completed else 1

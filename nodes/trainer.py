@@ -76,11 +76,12 @@ class TrainerNode(LifecycleProgram):
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         # The launcher's, for nodes that share the cores; this one is what the cores are for.
         os.environ.pop("OMP_NUM_THREADS", None)
-        from outlap.learning.config import load_training
         from outlap.vehicle.car import load_car
 
         self._out = Path(parameters.out)
-        self._car = load_car(parameters.car)
+        self._car = load_car(parameters.car)  # before the slow imports
+        from outlap.learning.config import load_training
+
         known = parameters.resume or parameters.live
         self._training = None if known else load_training(parameters.config or parameters.preset, self._car)
         self._held.enter_context(lock_folder(self._out))

@@ -32,24 +32,26 @@ def compare(
 
     Example: [bold]outlap compare before.onnx after.onnx --both-directions --randomization validation[/]
     """
+    from outlap.vehicle.car import load_car
+
+    described = load_car(car)  # before the slow imports
     from outlap.cli.laps import counting, driver_of, plan_of
     from outlap.errors import OutlapError
-    from outlap.evaluation.compare import Comparisons, Side
-    from outlap.evaluation.compare import compare as compared
-    from outlap.evaluation.laps import planned
-    from outlap.evaluation.report import counted
-    from outlap.evaluation.sharing import Task, cores, drive_all
     from outlap.files import write_atomic
     from outlap.racing.preflight import check_file
-    from outlap.vehicle.car import load_car
 
     if len(policies) < 2:
         raise OutlapError("a comparison needs two policies or more: outlap compare A.onnx B.onnx.")
     if json is not None:
         check_file(json)
-    described = load_car(car)
-    drivers = [driver_of(word, described, speed) for word in policies]
     plan = plan_of(track, both, trials, seed, randomization, {})
+    from outlap.evaluation.compare import Comparisons, Side
+    from outlap.evaluation.compare import compare as compared
+    from outlap.evaluation.laps import planned
+    from outlap.evaluation.report import counted
+    from outlap.evaluation.sharing import Task, cores, drive_all
+
+    drivers = [driver_of(word, described, speed) for word in policies]
     laps = planned(plan.tracks, plan.trials, plan.seeds)
     with counting(len(laps) * len(drivers)) as report:
         tasks = [Task(driver, plan.randomization, laps) for driver in drivers]

@@ -60,14 +60,14 @@ def evaluate(
 
         evaluate_footage(policy, footage, camera, Known(focal, pitch, camera_height), footage_part, json, strip)
         return
+    from outlap.vehicle.car import load_car
+
+    described = load_car(car)  # before the slow imports
     from outlap.cli.laps import counting, driver_of, plan_of
     from outlap.errors import OutlapError
-    from outlap.evaluation.assess import assess
-    from outlap.evaluation.sharing import cores
     from outlap.evaluation.suite import chosen, load_suite
     from outlap.files import write_atomic
     from outlap.racing.preflight import check_file
-    from outlap.vehicle.car import load_car
 
     if json is not None:
         check_file(json)  # now, not after all laps
@@ -78,9 +78,11 @@ def evaluate(
     rows = chosen(load_suite(suite), row or []) if perturbations or row else {}
     if require_rows is not None and not rows:
         raise OutlapError("--require-rows needs rows: add --perturbations, or --row NAME.")
-    described = load_car(car)
-    driver = driver_of(policy, described, speed)
     plan = plan_of(track, both, trials, seed, randomization, rows)
+    from outlap.evaluation.assess import assess
+    from outlap.evaluation.sharing import cores
+
+    driver = driver_of(policy, described, speed)
     with counting(plan.laps) as report:
         found = assess(driver, described, plan, jobs or cores(), report, out is not None, reward)
     result = found.evaluation

@@ -49,14 +49,18 @@ def plan_of(
         OutlapError: a track or the randomization is refused, or a seed is given twice.
     """
     from outlap.errors import OutlapError
-    from outlap.evaluation.assess import Plan
-    from outlap.evaluation.tracks import gather_tracks
     from outlap.simulation.randomization import load_randomization
 
     wanted = seeds or [0]
     if len(set(wanted)) < len(wanted):
         raise OutlapError("--seed: the same seed twice would drive the same laps again; give each once.")
-    return Plan(gather_tracks(tracks or [], both), trials, wanted, varied, load_randomization(varied), rows)
+    drawn = load_randomization(varied)  # before the slow imports
+    from outlap.evaluation.tracks import gather_tracks
+
+    gathered = gather_tracks(tracks or [], both)
+    from outlap.evaluation.assess import Plan
+
+    return Plan(gathered, trials, wanted, varied, drawn, rows)
 
 
 def driver_of(word: str, car: Car, speed: float) -> Driver:

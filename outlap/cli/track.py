@@ -125,19 +125,22 @@ def line(
     """
     from outlap.errors import OutlapError
     from outlap.files import write_atomic
+    from outlap.vehicle.car import load_car
+
+    described = load_car(car)  # before the slow imports
+    from outlap.track.formats import load_track
+
+    read = load_track(track)
     from outlap.simulation.yardstick import limits_of
     from outlap.track.drawing import line_picture
     from outlap.track.fastest import fastest_line
-    from outlap.track.formats import load_track
     from outlap.track.table import check_table_name, save_line
-    from outlap.vehicle.car import load_car
 
     if out is not None and out.suffix != ".png":
         raise OutlapError(f"{out}: the picture is a PNG, so its name must end in .png.")
     if export is not None:
         check_table_name(export)
-    limits = limits_of(load_car(car), speed, curvature, margin=margin)
-    read = load_track(track)
+    limits = limits_of(described, speed, curvature, margin=margin)
     if reverse:
         read = read.reversed()
     found = fastest_line(read, limits)

@@ -75,10 +75,11 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
     """
     _prepare()
     from outlap.files import lock_folder
-    from outlap.learning.config import load_training
     from outlap.vehicle.car import load_car
 
-    described = load_car(car)
+    described = load_car(car)  # before the slow imports
+    from outlap.learning.config import load_training
+
     config = load_training(training, described)
     with lock_folder(out):
         from outlap.learning.run import interrupted, train

@@ -15,7 +15,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from outlap.errors import OutlapError
 from outlap.files import Model, read_bytes, validate
-from outlap.learning.task import TaskConfig
+from outlap.learning.settings import TaskConfig
 from outlap.vehicle.car import Car
 
 WHAT = "DeepRacer action space"

@@ -11,13 +11,15 @@ from outlap.camera.view import View
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory, validate
 from outlap.learning.actions import CONTINUOUS, Actions, with_actions
-from outlap.learning.distill import DistillConfig
-from outlap.learning.pixels import PixelConfig
 from outlap.learning.reward import BUILT_IN
-from outlap.learning.student import StudentConfig
-from outlap.learning.task import TaskConfig
-from outlap.learning.teacher import TeacherConfig
-from outlap.learning.validation import ValidationConfig
+from outlap.learning.settings import (
+    DistillConfig,
+    PixelConfig,
+    StudentConfig,
+    TaskConfig,
+    TeacherConfig,
+    ValidationConfig,
+)
 from outlap.policy.contract import Observation
 from outlap.simulation.fleet import TICK
 from outlap.simulation.randomization import GivenRandomization

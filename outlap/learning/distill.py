@@ -6,19 +6,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
 import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
 from outlap.errors import OutlapError
-from outlap.files import Model
 from outlap.learning.checkpoint import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.eyes import Eyes
 from outlap.learning.halves import Halves
+from outlap.learning.settings import DistillConfig
 from outlap.learning.shards import Shards
 from outlap.learning.student import Student, laid_out
 from outlap.learning.task import RATE_SCALE, DrivingTask
@@ -31,40 +29,6 @@ from outlap.vehicle import dynamics
 Rows = NDArray[np.int64]
 DIVERGED = "the student's learning diverged: lower distill.learning_rate."
 BEND_AHEAD = 0.5  # m, where the auxiliary "bend" looks at the road's curvature
-
-
-class DistillConfig(Model):
-    """The schedule, all in steps and batches, never seconds."""
-
-    cars: Annotated[int, Field(ge=1)]  # cars that drive at once
-    steps: Annotated[int, Field(ge=1)]  # steps that each of them drives
-    teacher_steps: Annotated[int, Field(ge=0)]  # first steps, in which only the teacher drives
-    mixed_steps: Annotated[int, Field(ge=1)]  # steps after those, over which cars pass from teacher to student
-    batches: Annotated[int, Field(ge=1)]  # gradient steps a driven step
-    final_batches: Annotated[int, Field(ge=0)]  # gradient steps on all the data at the end
-    batch: Annotated[int, Field(ge=2)]  # pictures a gradient step
-    learning_rate: Annotated[float, Field(gt=0)]  # the highest, of a warm-up and a cosine
-    auxiliary_weight: Annotated[float, Field(ge=0)]  # of the auxiliary loss
-    noise: Annotated[float, Field(ge=0)]  # deviation of what is added to the driven curvature, part of the limit
-    look_steps: Annotated[float, Field(ge=1)]  # mean steps after which a car's look is drawn anew as it drives
-    window: Annotated[int, Field(ge=1)]  # pictures kept: the newest
-    iteration_steps: Annotated[int, Field(ge=1)]  # driven steps between two checkpoints
-
-    @model_validator(mode="after")
-    def _fits(self) -> DistillConfig:
-        if self.window < self.cars * self.iteration_steps:
-            raise ValueError("window must hold at least cars × iteration_steps pictures")
-        return self
-
-    @property
-    def driving(self) -> int:
-        """Iterations that drive and learn."""
-        return -(-self.steps // self.iteration_steps)
-
-    @property
-    def iterations(self) -> int:
-        """Of the whole schedule: the driving ones, and those of the final batches."""
-        return self.driving + -(-self.final_batches // (self.iteration_steps * self.batches))
 
 
 class Distiller:

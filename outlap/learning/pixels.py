@@ -9,54 +9,28 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
 from outlap.errors import OutlapError
-from outlap.files import Model
 from outlap.learning.categorical import CategoricalDistribution
 from outlap.learning.checkpoint import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.distill import auxiliary_targets
 from outlap.learning.eyes import Eyes
 from outlap.learning.pixel_ppo import PixelActor, PixelPPO
+from outlap.learning.settings import PixelConfig
 from outlap.learning.student import Student
 from outlap.learning.task import DrivingTask
 from outlap.learning.teacher import in_parts
 from outlap.policy.contract import Observation
 from outlap.states import State, restore, snapshot
 from outlap.vehicle import dynamics
-
-
-class PixelConfig(Model):
-    """PPO's numbers, see Schulman et al. 2017 and rsl-rl-lib's documentation, and what it learns with."""
-
-    cars: Annotated[int, Field(ge=2)]  # cars that learn at once
-    iterations: Annotated[int, Field(ge=1)]  # of collecting and updating
-    steps: Annotated[int, Field(ge=1)]  # steps each car takes an iteration
-    critic: tuple[Annotated[int, Field(ge=1)], ...]  # widths of the critic's hidden layers
-    learning_rate: Annotated[float, Field(gt=0)]  # the first; PPO then adapts it to desired_kl
-    desired_kl: Annotated[float, Field(gt=0)]
-    discount: Annotated[float, Field(gt=0, lt=1)]
-    trace: Annotated[float, Field(gt=0, le=1)]  # lambda of the generalised advantage estimate
-    epochs: Annotated[int, Field(ge=1)]
-    minibatches: Annotated[int, Field(ge=1)]
-    entropy: Annotated[float, Field(ge=0)]
-    first_deviation: Annotated[float, Field(gt=0)]  # of the actions at the start, as a part of their limits
-    auxiliary_weight: Annotated[float, Field(ge=0)]  # of predicting offset, heading, bend, speed and turning
-    look_steps: Annotated[float, Field(ge=1)]  # mean steps after which a car's look is drawn anew as it drives
-
-    @model_validator(mode="after")
-    def _halves(self) -> PixelConfig:
-        if 2 * self.minibatches > self.cars * self.steps:
-            raise ValueError("minibatches: each needs two of the iteration's cars × steps pictures at least")
-        return self
 
 
 class PixelEnv(VecEnv):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from outlap.files import Model
 from outlap.learning.precision import autocast
+from outlap.learning.settings import StudentConfig
 from outlap.policy.contract import Action, Observation
 
 ACTION_WEIGHTS = torch.tensor([2.0, 0.5])  # of the squared errors of curvature and speed, as parts of their limits
@@ -23,16 +22,6 @@ AUXILIARY = ("left", "right", "turn", "bend", "speed", "yaw rate")
 
 
 Module = TypeVar("Module", bound=nn.Module)
-
-
-class StudentConfig(Model):
-    """The network and what it sees."""
-
-    frame_offsets: tuple[Annotated[int, Field(ge=0)], ...]  # frames back in time, newest first
-    commands: Annotated[int, Field(ge=1)]  # past commands that it remembers
-    first_row: Annotated[int, Field(ge=0)]  # row of the view from which on it looks; those above show no road
-    channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]  # of each convolution
-    hidden: Annotated[int, Field(ge=1)]  # width of the layer that joins picture and commands
 
 
 class Student(nn.Module):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from outlap.files import Model
 from outlap.learning.reward import Moment, Reward, Scaled, progress
-from outlap.policy.contract import Action
+from outlap.learning.settings import TaskConfig
 from outlap.simulation.bodies import draw_bodies
-from outlap.simulation.fleet import TICK, Fleet
+from outlap.simulation.fleet import Fleet
 from outlap.simulation.randomization import Randomization
 from outlap.states import State, restore, snapshot
 from outlap.track.geometry import TrackSet
@@ -26,36 +23,6 @@ Rows = NDArray[np.int64]
 AHEAD = np.array([0.1, 0.25, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7])  # m along the lap, where the teacher looks
 WIDTH_SCALE = 0.5  # m, half road width that counts as one in the teacher's observation
 RATE_SCALE = 4.0  # rad/s that count as one
-
-
-class TaskConfig(Model):
-    """The task's numbers; every one stands in the training file."""
-
-    rate_hz: Annotated[float, Field(ge=2, le=120)]  # commands a second
-    curvature_limit: Annotated[float, Field(gt=0)]  # 1/m
-    speed_min: Annotated[float, Field(ge=0)]  # m/s
-    speed_limit: Annotated[float, Field(gt=0)]  # m/s
-    table: tuple[tuple[float, float], ...] | None = None  # 1/m and m/s of each action, where they are a list
-    episode_s: Annotated[float, Field(gt=1)]  # s, after which a car starts anew elsewhere
-    edge_margin: Annotated[float, Field(ge=0)]  # m, wheels nearer to a border than this are penalised
-    edge_penalty: Annotated[float, Field(ge=0)]  # per step, for a wheel on the border; grows linearly
-    change_penalty: Annotated[float, Field(ge=0)]  # per unit of change of the curvature command, squared
-    crash_penalty: Annotated[float, Field(ge=0)]  # once, for leaving the road
-
-    @property
-    def action(self) -> Action:
-        """Limits of the action, as they go into the policy file."""
-        return Action(
-            curvature_limit=self.curvature_limit,
-            speed_min=self.speed_min,
-            speed_limit=self.speed_limit,
-            table=self.table,
-        )
-
-    @property
-    def ticks(self) -> int:
-        """Simulator ticks a command."""
-        return round(1 / (self.rate_hz * TICK))
 
 
 class DrivingTask:

@@ -5,45 +5,23 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from rsl_rl.algorithms import PPO
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 
 from outlap.errors import OutlapError
-from outlap.files import Model
 from outlap.learning.categorical import CategoricalDistribution
 from outlap.learning.checkpoint import load_network, load_optimizer, network_state, optimizer_state
+from outlap.learning.settings import TeacherConfig
 from outlap.learning.task import DrivingTask
-from outlap.simulation.randomization import GivenRandomization
 from outlap.states import State
 from outlap.vehicle import dynamics
-
-
-class TeacherConfig(Model):
-    """PPO's numbers; see Schulman et al. 2017 and rsl-rl-lib's documentation."""
-
-    cars: Annotated[int, Field(ge=1)]  # cars that learn at once
-    iterations: Annotated[int, Field(ge=1)]  # of collecting and updating
-    head_start: Annotated[int, Field(ge=1)]  # of these, before the student begins
-    randomization: GivenRandomization  # of its cars
-    beside: Annotated[int, Field(ge=1)]  # in each of the student's iterations, until all are done
-    steps: Annotated[int, Field(ge=1)]  # steps each car takes an iteration
-    hidden: tuple[Annotated[int, Field(ge=1)], ...]  # widths of the hidden layers, actor and critic alike
-    learning_rate: Annotated[float, Field(gt=0)]  # the first; PPO then adapts it to desired_kl
-    desired_kl: Annotated[float, Field(gt=0)]
-    discount: Annotated[float, Field(gt=0, lt=1)]
-    trace: Annotated[float, Field(gt=0, le=1)]  # lambda of the generalised advantage estimate
-    epochs: Annotated[int, Field(ge=1)]
-    minibatches: Annotated[int, Field(ge=1)]
-    entropy: Annotated[float, Field(ge=0)]
-    first_deviation: Annotated[float, Field(gt=0)]  # of the actions at the start, as a part of their limits
 
 
 class TeacherEnv(VecEnv):

@@ -30,7 +30,7 @@ from outlap.learning.reward_process import (
     send,
     where,
 )
-from outlap.learning.task import TaskConfig
+from outlap.learning.settings import TaskConfig
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
 

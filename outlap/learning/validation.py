@@ -9,21 +9,19 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Annotated, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 
-from outlap.files import Model
 from outlap.learning.eyes import Eyes
+from outlap.learning.settings import ValidationConfig
 from outlap.learning.student import Exported, Student
 from outlap.learning.task import DrivingTask, TaskConfig
 from outlap.policy.contract import Contract
 from outlap.policy.runtime import BatchDriver, Policy
 from outlap.simulation.fleet import TICK
-from outlap.simulation.randomization import GivenRandomization
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
@@ -31,17 +29,6 @@ from outlap.vehicle.car import Car
 LIVE_DELAY = (1, 2)  # ticks from a command to the actuators on a live graph, least and most
 SLOWEST = 1.0  # m/s, mean speed below which a lap is given up
 WARM_UP = 5.0  # s more, that even the shortest lap is given
-
-
-class ValidationConfig(Model):
-    """How often, and on what."""
-
-    cars: Annotated[int, Field(ge=1)]  # that drive one lap each
-    tracks: Annotated[tuple[str, ...], Field(min_length=1)]  # names in worlds/; short ones cost less
-    randomization: GivenRandomization  # of looks, cameras and cars
-    every: Annotated[int, Field(ge=1)]  # iterations of the student between two
-    until_clean: Annotated[int, Field(ge=1)]  # iterations between two before the first clean lap
-    last_cars: Annotated[int, Field(ge=1)]  # that drive one lap each when the run is over, on all shipped tracks
 
 
 class Lap(NamedTuple):
