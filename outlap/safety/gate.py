@@ -113,6 +113,7 @@ class Gate:
         self._steering = 0.0  # rad
         self._stamp = 0.0  # s
         self._stepped = math.inf  # steady s, of the last call
+        self._ros = 0.0  # s of ROS time, likewise
 
     def step(self, steady: float, ros: float, events: Sequence[Event] = ()) -> Output:
         """The decision at ``steady`` (s, steady clock) and ``ros`` (s, ROS time) after ``events``, oldest first.
@@ -120,10 +121,14 @@ class Gate:
         Every call, with events or without, checks the command that is in force; an unusable one is never sent.
         """
         gap = steady - self._stepped if math.isfinite(self._stepped) else 0.0
-        self._stepped = steady
+        elapsed = ros - self._ros  # of ROS time
+        self._stepped, self._ros = steady, ros
         if self._state is State.ARMED and not 0 <= gap <= STALE_AFTER:
             # Whatever arrives now may be fresh, but for that long nobody has checked anything.
             self._stop(State.FAULT, f"the motor's own process stood still for {gap:.2f} s")
+        elif self._state is State.ARMED and not -EARLY_BY <= elapsed <= gap + STALE_AFTER:
+            # A command of the new time may come before the old one is seen to be of another.
+            self._stop(State.FAULT, f"ROS time has jumped by {elapsed - gap:.2f} s")
         refusal = ""
         for event in events:
             if isinstance(event, Arm):

@@ -208,7 +208,7 @@ def test_of_several_problems_the_most_severe_is_named(driving: Bench) -> None:
     assert "not finite" in driving.command(speed=NAN, frame="odom", age=9.0).reason
 
 
-@pytest.mark.parametrize(("jump", "words"), [(3600.0, "old by its stamp"), (-3600.0, "in the future")])
+@pytest.mark.parametrize(("jump", "words"), [(3600.0, "jumped by 3600.00 s"), (-3600.0, "jumped by -3600.00 s")])
 def test_a_jump_of_ros_time_stops_the_car(driving: Bench, jump: float, words: str) -> None:
     driving.command()
     driving.ros += jump
@@ -397,3 +397,28 @@ def test_a_cars_limits_leave_it_room(car: Car) -> None:
     free = limits(car)
     assert free == (INFINITE, 2 * car.drive.max_acceleration, 2 * car.steering.max_rate)
     assert limits(car, 1.5) == free._replace(speed=1.5)
+
+
+@pytest.mark.parametrize(
+    ("jump", "words"),
+    [(3600.0, "jumped by 3600.00 s"), (-3600.0, "jumped by -3600.00 s"), (0.16, "by 0.16 s"), (-0.06, "-0.06")],
+)
+def test_ros_time_that_jumps_stops_it_though_the_next_command_fits_the_new_time(
+    bench: Bench, jump: float, words: str
+) -> None:
+    bench.command()
+    bench.arm()
+    bench.ros += jump
+    output = bench.command(age=0.0)
+    assert (output.state, output.speed) == (State.FAULT, 0.0)
+    assert words in output.reason
+    bench.stays_neutral_until_armed()
+
+
+@pytest.mark.parametrize("jump", [0.14, -0.04])
+def test_ros_time_may_stumble(bench: Bench, jump: float) -> None:
+    """/clock comes in steps, and now and then late."""
+    bench.command()
+    bench.arm()
+    bench.ros += jump
+    assert bench.command(age=0.0).state is State.ARMED
