@@ -21,6 +21,7 @@ NODES = (
     "referee",
     "trainer",
     "viewer",
+    "recorder",
 )
 
 # What the car needs: no torch, no compiler.

@@ -18,7 +18,7 @@ from outlap.drivers.actuator import Actuator, ActuatorError
 from outlap.files import Model
 from outlap.safety.gate import Arm, Event, Gate, Health, Output, Source, State, Twist, limits
 from outlap.timing import Intervals, Rate
-from outlap.vehicle.car import load_car
+from outlap.vehicle.car import car_file, load_car
 
 from .actuators import ActuatorName, open_named
 from .messages import LATEST, RECORD, to_seconds, to_time
@@ -60,7 +60,7 @@ class MotorNode(LifecycleProgram):
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
-        self._car = load_car(parameters.car)
+        self._car, self._car_file = load_car(parameters.car), car_file(parameters.car).resolve()
         self._gate = Gate(self._car, limits(self._car, parameters.speed_cap or float("inf")))
         self._steady = steady_clock()
         self._ticks, self._gaps = Rate(), Intervals()
@@ -166,6 +166,7 @@ class MotorNode(LifecycleProgram):
         level = {State.ARMED: OK, State.DISARMED: WARN, State.FAULT: ERROR}[output.state]
         state = output.state.name.lower()
         values: dict[str, object] = {"state": state, "reason": output.reason}
+        values |= {"car": self._car_file}
         values |= {"tick_hz": self._ticks.hertz(now), "tick_ms_p99": self._gaps.quantile(0.99) * 1e3}
         values |= {"speed": output.speed, "steering": output.steering, **self._actuator.health(now)}
         return level, f"{state}: {output.reason}" if output.reason else state, values

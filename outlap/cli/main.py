@@ -24,6 +24,7 @@ VERBS = (
     ("track", "outlap.cli.track", "app"),
     ("randomization", "outlap.cli.randomization", "app"),
     ("launch", "outlap.cli.launch", "launch"),
+    ("record", "outlap.cli.record", "record"),
 )
 
 # What an install without an extra lacks, by the modules' names.

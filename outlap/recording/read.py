@@ -23,6 +23,7 @@ class Message(NamedTuple):
     topic: str
     type: str  # such as sensor_msgs/msg/Image
     received: int  # ns, the recorder's clock
+    published: int  # ns, the publisher's clock
     data: bytes  # serialised: CDR behind a header of four bytes
     schema: Schema  # what describes the data
 
@@ -144,13 +145,13 @@ def _read_file(
         if opcode == Opcode.MESSAGE:
             if len(body) < MESSAGE.size:
                 raise DamageError("a malformed message record")
-            number, _, received, _ = MESSAGE.unpack_from(body)
+            number, _, received, published = MESSAGE.unpack_from(body)
             if number not in channels:
                 raise DamageError(f"a message on channel {number}, which is not described")
             channel = channels[number]
             if channel is None:
                 return None
-            return Message(channel[0].topic, channel[1].name, received, body[MESSAGE.size :], channel[1])
+            return Message(channel[0].topic, channel[1].name, received, published, body[MESSAGE.size :], channel[1])
         record = parse(opcode, body)
         if isinstance(record, Schema):
             schemas[record.id] = record

@@ -137,14 +137,25 @@ def load_car(name_or_path: str | Path = "deepracer") -> Car:
     Raises:
         OutlapError: there is no such car, or its file is refused; the message names the key.
     """
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        folder = share_directory() / "config" / "cars"
-        path = folder / f"{name_or_path}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
-            raise OutlapError(f"there is no car named {name_or_path!r}: give a .yaml file, or one of {known}.")
+    path = car_file(name_or_path)
     car = read_yaml(path, Car, "car file")
     if car.body.centre_of_mass >= car.axles.wheelbase:
         raise OutlapError(f"{path}: body.centre_of_mass must lie between the axles (0 to {car.axles.wheelbase} m).")
     return car
+
+
+def car_file(name_or_path: str | Path) -> Path:
+    """Where a car's file lies: the path itself, or a name's file in ``config/cars``.
+
+    Raises:
+        OutlapError: there is no car of that name.
+    """
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    folder = share_directory() / "config" / "cars"
+    path = folder / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
+        raise OutlapError(f"there is no car named {name_or_path!r}: give a .yaml file, or one of {known}.")
+    return path

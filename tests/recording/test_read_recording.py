@@ -80,7 +80,7 @@ def test_no_flipped_byte_is_more_than_a_problem(foreign: Foreign) -> None:
     path = foreign(drive(12), chunk_size=2_000)
     content = path.read_bytes()
     rng = np.random.default_rng(1)
-    for _ in range(300):
+    for _ in range(150):
         broken = bytearray(content)
         for place in rng.integers(len(MAGIC), len(content), rng.integers(1, 5)):
             broken[place] = rng.integers(256)
