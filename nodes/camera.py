@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 from builtin_interfaces.msg import Time
@@ -23,6 +24,7 @@ from outlap.camera.warp import Warp
 from outlap.drivers.v4l2 import V4l2Camera
 from outlap.errors import OutlapError
 from outlap.files import Model
+from outlap.recording.playback import Playback
 from outlap.timing import Rate
 from outlap.vehicle.car import Car, load_car
 
@@ -87,7 +89,9 @@ class CameraNode(LifecycleProgram):
     def _open(self, parameters: Parameters, car: Car) -> Source:
         if parameters.source == "v4l2":
             return V4l2Camera(car.camera, self.get_logger().warning)
-        raise OutlapError("source file is not there yet.")
+        if not parameters.path:
+            raise OutlapError("parameters of /camera: source file needs path, of a video, a folder or a recording.")
+        return Playback(Path(parameters.path), car.camera, self._view, parameters.loop, self.get_logger().warning)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         done = super().on_activate(state)

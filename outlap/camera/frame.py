@@ -18,6 +18,10 @@ START, END, SCAN, HUFFMAN_TABLES = b"\xff\xd8", b"\xff\xd9", b"\xff\xda", b"\xff
 TRAILER = 64  # bytes that may follow the last marker besides zeros, with which cameras fill up their buffers
 
 
+class ProportionsError(OutlapError):
+    """A picture has other proportions than the lens's, and would be so time and again."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One picture, of the size that the car file's lens has.
@@ -59,7 +63,8 @@ def from_jpeg(jpeg: bytes, captured: float, lens: Lens) -> Frame:
     """A frame from a JPEG.
 
     Raises:
-        OutlapError: it is cut short, cannot be decoded, or has other proportions than the lens's picture.
+        OutlapError: it is cut short or cannot be decoded.
+        ProportionsError: it has other proportions than the lens's picture.
     """
     end = jpeg.rfind(END)
     if not jpeg.startswith(START) or end < 0 or (len(jpeg) - end > TRAILER and jpeg[end + 2 :].strip(b"\0")):
@@ -78,7 +83,7 @@ def from_bgr(picture: Pixels, captured: float, lens: Lens) -> Frame:
     """A frame from what OpenCV decoded: (H, W) grey or (H, W, 3) bgr8.
 
     Raises:
-        OutlapError: it has other proportions than the lens's picture.
+        ProportionsError: it has other proportions than the lens's picture.
     """
     rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if picture.ndim == 3 else picture
     return Frame(fit(rgb.astype(np.uint8, copy=False), lens), captured)
@@ -88,7 +93,8 @@ def from_picture_file(content: bytes, captured: float, lens: Lens) -> Frame:
     """A frame from a picture file's content, JPEG or another format that OpenCV reads.
 
     Raises:
-        OutlapError: it cannot be decoded, or has other proportions than the lens's picture.
+        OutlapError: it cannot be decoded.
+        ProportionsError: it has other proportions than the lens's picture.
     """
     if content.startswith(START):
         return from_jpeg(content, captured, lens)
@@ -104,13 +110,13 @@ def fit(pixels: Pixels, lens: Lens) -> Pixels:
     """Scale a picture, (H, W) or (H, W, 3), to the size for which the lens was calibrated.
 
     Raises:
-        OutlapError: it has other proportions.
+        ProportionsError: it has other proportions.
     """
     height, width = pixels.shape[:2]
     if (width, height) == (lens.width, lens.height):
         return pixels
     if not fits(width, height, lens):
-        raise OutlapError(
+        raise ProportionsError(
             f"a picture of {width}x{height} pixels came, which has other proportions than the {lens.width}x"
             f"{lens.height} of the car file's camera.lens: calibrate the lens at a size that the camera has."
         )

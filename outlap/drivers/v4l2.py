@@ -8,7 +8,6 @@ set up otherwise; exposure controls are V4L2's own values.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -20,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from outlap.camera.capturing import open_capture
 from outlap.camera.frame import Frame, fits, from_bgr, from_jpeg, from_yuyv
 from outlap.errors import OutlapError
 from outlap.vehicle.car import Camera
@@ -28,7 +28,6 @@ BUFFERS = 2  # one is filled while the other is read; more could only hold older
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # s between attempts to reach a lost camera; doubled from the one to the other
 OLDEST_FIRST = 0.5  # s, the age up to which the first frame of a stream is believed to have a capture's stamp
 AHEAD = 0.001  # s by which a stamp may lie in the future
-SELECT_TIMEOUT = "1"  # s after which OpenCV gives up a camera that sends nothing; 10 unless told
 # V4L2_CID_EXPOSURE_AUTO's menu and the unit of V4L2_CID_EXPOSURE_ABSOLUTE (Linux media documentation, Camera Control
 # Reference). UVC cameras know manual and aperture priority, others manual and auto.
 AUTO, MANUAL, APERTURE_PRIORITY = 0, 1, 3
@@ -73,11 +72,7 @@ class _Taken(NamedTuple):
 
 def open_device(path: str) -> Capture:
     """OpenCV's capture of a device file; maybe not opened."""
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", SELECT_TIMEOUT)
-    with contextlib.suppress(AttributeError):  # where an older OpenCV has no such module, its warnings are shown
-        # A warning at each attempt would bury what is said here.
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-    return cv2.VideoCapture(path, cv2.CAP_V4L2)
+    return open_capture(path, cv2.CAP_V4L2)
 
 
 class V4l2Camera:

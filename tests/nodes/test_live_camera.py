@@ -177,3 +177,46 @@ def test_a_car_file_without_a_camera_is_refused(start: Callable[..., Any], tmp_p
     program = start("camera", source="v4l2", car=path)
     assert program.wait() == 2
     assert "camera.device" in program.said and "Traceback" not in program.said
+
+
+def test_a_folder_is_played_and_its_end_told(probe: Any, start: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number}.png").write_bytes(cv2.imencode(".png", numbered(SIZE, number))[1].tobytes())
+    camera = start("camera", use_sim_time=False, source="file", path=folder)
+    bench = Bench(probe, showing=False)
+    probe.until(lambda: bench.diagnosed(DiagnosticStatus.ERROR, "has ended"), "the end")
+    probe.until(lambda: "has ended" in camera.said, "its telling")
+    camera.stop()
+    start("camera", use_sim_time=False, source="file", path=folder, loop=True)
+    bench.images.clear()
+    probe.until(lambda: len(bench.images) > 70, "more images than there are in the folder")
+    stamps = np.array([to_seconds(image.header.stamp) for image in bench.images])
+    assert np.all(np.diff(stamps) > 0) and abs(stamps[-1] - time.time()) < 5
+    warp = Warp(CAR.camera, View())
+    known = [warp(cv2.cvtColor(numbered(SIZE, number), cv2.COLOR_BGR2RGB)).tobytes() for number in range(60)]
+    numbers = np.array([known.index(bytes(image.data)) for image in bench.images])
+    steps = np.diff(numbers)
+    assert np.all((steps > 0) | (numbers[1:] < 20)), "in order, and then anew"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({}, "source file needs path"),
+        ({"path": "/nowhere"}, "there is no such file"),
+        ({"path": "broken.mp4"}, "no video that can be played"),
+        ({"raw_quality": 0, "path": "/nowhere"}, "raw_quality"),
+    ],
+)
+def test_what_cannot_be_played_is_told_in_one_sentence(
+    start: Callable[..., Any], tmp_path: Path, parameters: dict[str, Any], words: str
+) -> None:
+    if parameters.get("path") == "broken.mp4":
+        broken = tmp_path / "broken.mp4"
+        broken.write_bytes(b"hello" * 1000)
+        parameters = {"path": broken}
+    camera = start("camera", source="file", **parameters)
+    assert camera.wait() == 2
+    assert words in camera.said and camera.said.count("\n") == 1, camera.said

@@ -31,6 +31,7 @@ EXPOSURES = (3, 2047)  # 100 µs, as many webcams have it
 MENU = (1, 3)  # of V4L2_CID_EXPOSURE_AUTO: manual, aperture priority
 DEFAULT_BUFFERS = 4  # OpenCV's
 QUALITY = 90  # of its JPEGs
+CYCLE = 64  # different pictures, so that drawing them does not cost what a camera does not
 
 
 class Was(NamedTuple):
@@ -79,6 +80,7 @@ class FakeCamera:
         self.sets: list[Was] = []
         self.opened = 0
         self.exposure, self.menu = 157, 3
+        self._sent: dict[tuple[str, tuple[int, int], int], Picture] = {}
         self.changed = threading.Condition()
         self.plugged, self.stalled = True, False
         self.cut = 0  # of the next pictures, which arrive cut short
@@ -102,6 +104,18 @@ class FakeCamera:
         with self.changed:
             vars(self).update(states)
             self.changed.notify_all()
+
+    def sent(self, form: str, size: tuple[int, int], number: int) -> Picture:
+        """A picture as it comes: (H, W, 3) bgr8, or (1, n) bytes of a JPEG or of YUYV."""
+        key = form, size, number
+        if key not in self._sent:
+            picture = self.picture(size, number)
+            if form == "YUYV":
+                picture = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_YUYV).reshape(1, -1)
+            elif form == "MJPG":
+                picture = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].reshape(1, -1)
+            self._sent[key] = picture.astype(np.uint8, copy=False)
+        return self._sent[key]
 
     def wait(self, seconds: float) -> bool:
         """Whether it is plugged in and sends after that time; ends early when it does not any more."""
@@ -214,16 +228,11 @@ class FakeCapture:
             return False, np.empty((0, 0), np.uint8)
         camera = self._camera
         number = self._held.number if camera.frozen_at is None else camera.frozen_at
-        picture = camera.picture(self._size, number)
-        if self._convert:
-            return True, picture
-        if self._format == "YUYV":
-            return True, cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_YUYV).reshape(1, -1).astype(np.uint8, copy=False)
-        jpeg = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].reshape(1, -1)
+        sent = camera.sent("bgr8" if self._convert else self._format, self._size, number % CYCLE)
         if camera.cut:
             camera.cut -= 1
-            jpeg = jpeg[:, : jpeg.size // 2]
-        return True, jpeg
+            sent = sent[:, : sent.size // 2]
+        return True, sent.copy()
 
     def read(self) -> tuple[bool, Picture]:
         return self.retrieve() if self.grab() else (False, np.empty((0, 0), np.uint8))
