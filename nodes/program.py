@@ -16,6 +16,7 @@ from pydantic import RootModel
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -26,6 +27,7 @@ from outlap.files import Model, read_yaml, share_directory, validate
 from .messages import RECORD
 
 ModelT = TypeVar("ModelT", bound=Model)
+ResultT = TypeVar("ResultT")
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 # rclpy's own parameters, which no configuration of ours describes.
@@ -155,9 +157,9 @@ def run(build: Callable[[], Node]) -> None:
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
         _init(build)
-        node = build()
+        node = _in_a_sentence(build)
         if isinstance(node, LifecycleProgram):
-            node.bring_up()
+            _in_a_sentence(node.bring_up)
         spinning = True
         executor = SingleThreadedExecutor()
         executor.add_node(node)
@@ -191,6 +193,14 @@ def _init(build: Callable[[], Node]) -> None:
         rclpy.init(args=_with_enclave(build, sys.argv), signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # the base of ROS's own errors
         raise OutlapError(f"ROS does not start: {' '.join(str(error).split())}.") from error
+
+
+def _in_a_sentence(step: Callable[[], ResultT]) -> ResultT:
+    """What a step of the start returns; what the middleware refuses, such as bad keys, is told in one sentence."""
+    try:
+        return step()
+    except rclpy_implementation.RCLError as error:
+        raise OutlapError(f"ROS does not start the node: {' '.join(str(error).split())}.") from error
 
 
 def _with_enclave(build: Callable[[], Node], words: list[str]) -> list[str]:
