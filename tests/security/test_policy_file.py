@@ -27,20 +27,24 @@ EVERY = {"publish": {"/parameter_events", "/rosout"}}
 # Only in simulation, whose graph is not the car's; the recorder listens to it in any world.
 SIMULATION, ANYWHERE = "/sim/", {"recorder"}
 
-# What rclpy gives every node, or every lifecycle node, below its own name.
-PRIVATE = {
-    "change_state",
+# What a client of another node's parameters calls.
+PARAMETERS = {
     "describe_parameters",
-    "get_available_states",
-    "get_available_transitions",
     "get_parameter_types",
     "get_parameters",
-    "get_state",
-    "get_transition_graph",
-    "get_type_description",
     "list_parameters",
     "set_parameters",
     "set_parameters_atomically",
+}
+# What rclpy gives every node, or every lifecycle node, below its own name.
+PRIVATE = {
+    *PARAMETERS,
+    "change_state",
+    "get_available_states",
+    "get_available_transitions",
+    "get_state",
+    "get_transition_graph",
+    "get_type_description",
     "transition_event",
 }
 
@@ -95,6 +99,8 @@ class Source:
 
     def rights(self, within: ast.AST) -> Iterator[tuple[str, str]]:
         for call in ast.walk(within):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "AsyncParameterClient":
+                yield from (("request", f"/{ast.literal_eval(call.args[1])}/{name}") for name in PARAMETERS)
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in CALLS:
                 for name in self.names(call.args[1]):
                     yield CALLS[call.func.attr], name
@@ -125,19 +131,19 @@ def _imported(source: Source) -> Iterator[tuple[Source, ast.AST]]:
 
 @pytest.mark.parametrize("node", sorted(allowed()))
 def test_a_program_may_do_what_its_source_does_and_nothing_else(node: str) -> None:
-    rights = {right: {name for name in names if not private(name)} for right, names in allowed()[node].items()}
+    rights = {right: {name for name in names if not private(name, node)} for right, names in allowed()[node].items()}
     assert rights == used(node)
 
 
-def private(name: str) -> bool:
+def private(name: str, node: str) -> bool:
     """Whether it is one of those that rclpy gives a node below its own name."""
-    return name.rsplit("/", 1)[1] in PRIVATE
+    return name.removeprefix(f"/{node}/") in PRIVATE
 
 
-def test_nobody_may_call_another_nodes_private_services_and_only_arming_is_a_service() -> None:
+def test_nobody_may_change_another_nodes_state_and_only_arming_is_a_service_of_ours() -> None:
     for node, rights in allowed().items():
-        assert rights["request"] <= {"/motor/arm"}, node
-        assert {name for name in rights["reply"] if not private(name)} <= {"/motor/arm"}
+        assert rights["request"] <= {"/motor/arm", *(f"/motor/{name}" for name in PARAMETERS)}, node
+        assert {name for name in rights["reply"] if not private(name, node)} <= {"/motor/arm"}
     speak = {topic: {node for node, rights in allowed().items() if topic in rights["publish"]} for topic in TOPICS}
     assert speak == TOPICS
 
