@@ -1,0 +1,113 @@
+"""One writer a car: a lock on the hardware, so that calibration and the motor node never both steer it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from outlap.drivers.actuator import ActuatorError
+from outlap.errors import OutlapError
+from outlap.vehicle.car import Car
+from outlap.vehicle.hardware import Pca9685, Vesc
+
+# Every user of the machine must meet the others there: never a folder of one's own, as $XDG_RUNTIME_DIR or $TMPDIR is.
+FOLDERS = (Path("/run/lock"), Path("/tmp"))
+ATTEMPTS = 5  # at a lock file that others make and remove meanwhile
+
+
+class HardwareHeldError(ActuatorError):
+    """Another process holds the car's hardware."""
+
+
+def hardware_path(car: Car) -> str:
+    """The device that the car file names, links resolved.
+
+    Raises:
+        OutlapError: the car file names none.
+    """
+    hardware = car.actuator
+    if hardware is None:
+        raise OutlapError(f"the car file of {car.name!r} has no section 'actuator': it can only be simulated.")
+    if isinstance(hardware, Pca9685):
+        path = hardware.bus
+    elif isinstance(hardware, Vesc):
+        path = hardware.port
+    else:
+        path = hardware.chip
+    return os.path.realpath(path)
+
+
+def lock_path(car: Car) -> Path:
+    """The file that is locked for the car's hardware.
+
+    Raises:
+        OutlapError: the car file names none.
+    """
+    folder = next((folder for folder in FOLDERS if os.access(folder, os.W_OK | os.X_OK)), FOLDERS[-1])
+    return folder / f"outlap{re.sub(r'[^A-Za-z0-9]+', '-', hardware_path(car))}.lock"
+
+
+@contextlib.contextmanager
+def hold_hardware(car: Car, who: str) -> Iterator[None]:
+    """Hold the car's hardware for this process while the ``with`` block lasts; ``who`` is what others are told.
+
+    The kernel lets go of it when the process ends, however that happens. Children that are forked meanwhile, and do not
+    execute another program, hold it with us.
+
+    Raises:
+        HardwareHeldError: another process holds it; the message says who.
+        OutlapError: the car file names no hardware, or no lock can be made.
+    """
+    device, path = hardware_path(car), lock_path(car)
+    try:
+        handle = _opened(path)
+    except OSError as error:
+        raise OutlapError(f"cannot lock {device} by {path}: {error.strerror or error}.") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise OutlapError(f"cannot lock {device} by {path}: {error.strerror or error}.") from error
+            raise HardwareHeldError(f"{device} is held by {_holder(handle)}: stop that first.") from error
+        with contextlib.suppress(OSError):  # the file may be another user's, to read only; then they are told less
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{who} (process {os.getpid()})\n".encode(), 0)
+        yield
+        # The file stays: removing it would let two later ones lock two different files of one name.
+    finally:
+        os.close(handle)
+
+
+def _opened(path: Path) -> int:
+    """A handle of the lock file, made where missing.
+
+    Never opened with O_CREAT when it exists: the kernel refuses that in a sticky folder for another user's file
+    (fs.protected_regular), though it may be read and locked.
+    """
+    flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(FileExistsError):
+            handle = os.open(path, flags | os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            with contextlib.suppress(OSError):
+                os.fchmod(handle, 0o666)  # whatever the umask: the next one may be another user
+            return handle
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                return os.open(path, flags | os.O_RDWR)
+            except PermissionError:
+                return os.open(path, flags | os.O_RDONLY)
+    return os.open(path, flags | os.O_RDONLY)
+
+
+def _holder(handle: int) -> str:
+    try:
+        told = os.pread(handle, 200, 0).decode(errors="replace").strip()
+    except OSError:
+        told = ""
+    return told if told and told.isprintable() else "another process"
