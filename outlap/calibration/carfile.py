@@ -18,7 +18,7 @@ from outlap.files import read_bytes, share_directory, write_atomic
 from outlap.vehicle.car import Car, load_car
 
 Key = tuple[str, ...]
-Value = float | int | str | list[float] | list[tuple[float, float]]
+Value = float | int | str | bool | list[float] | list[tuple[float, float]] | None
 Changes = Mapping[Key, Value]
 
 KEPT = 20  # earlier states of a car file, beside it
@@ -180,6 +180,8 @@ def _written(value: Value, block: int | None = None) -> str:
     """A value as YAML; a list in the block style of a column, if one is given."""
     if isinstance(value, str):
         return value
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):
         items = [_written(item) for item in value]
         if block is not None and items:

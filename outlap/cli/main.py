@@ -23,6 +23,7 @@ VERBS = (
     ("inspect", "outlap.cli.inspect", "inspect"),
     ("track", "outlap.cli.track", "app"),
     ("randomization", "outlap.cli.randomization", "app"),
+    ("calibrate", "outlap.cli.calibrate", "app"),
     ("launch", "outlap.cli.launch", "launch"),
     ("record", "outlap.cli.record", "record"),
 )
