@@ -26,6 +26,7 @@ LONGEST = 4.0  # s, of that difference
 BRAKE = 0.5  # s
 RISE = 1.03  # times; a smaller rise of the speed is taken for an error of reading
 DOUBTED = 0.25  # m/s; never measure slower speeds than this on purpose
+SLOW = 0.5  # m/s; between this and standing still a straight line will do
 SPARE = 0.9  # of the room
 
 
@@ -40,7 +41,7 @@ class Room:
 def measure_speeds(
     car: Car, rig: Rig, dialog: Dialog, found: SpeedFound, edge: float, room: Room, top: float, count: int
 ) -> list[Point]:
-    """The map of one direction: the edge of its dead band, and ``count`` speeds up to ``top`` m/s or what the room allows.
+    """The map of one direction: its dead band's edge, and ``count`` speeds up to ``top`` m/s or what the room allows.
 
     Raises:
         OutlapError: the car does not move, or the measured speeds make no sense.
@@ -66,9 +67,9 @@ def measure_speeds(
             continue
         refused = 0
         points.append((speed, signal))
-        dialog.table(
-            "Measured", ("signal", "m/s"), [(unit.show(signal), f"{speed:.2f}") for speed, signal in points]
-        )
+        if len(points) == 2 and speed > SLOW:
+            _between(car, runs, points, room)
+        dialog.table("Measured", ("signal", "m/s"), [(unit.show(signal), f"{speed:.2f}") for speed, signal in points])
         if speed >= 0.97 * top or signal in (unit.low, unit.high):
             break
         signal, guess = _next(points, top, count, room, car)
@@ -94,10 +95,8 @@ class Bursts:
             OutlapError: it was stopped too often.
         """
         for _ in range(2 * TRIES):
-            self.dialog.confirm(
-                "place",
-                f"{self.rig.speed_unit.show(signal)} for {duration:.2f} s. Put the car at its mark, and go out of its way.",
-            )
+            burst = f"{self.rig.speed_unit.show(signal)} for {duration:.2f} s"
+            self.dialog.confirm("place", f"{burst}. Put the car at its mark, and go out of its way.")
             lasted = self._drive(signal, duration)
             if lasted is not None:
                 return lasted, self.dialog.number("distance", "How many cm did its rear axle go?", 0, 10_000) / 100
@@ -147,6 +146,17 @@ def _first(runs: Bursts, edge: float, side: float, room: Room) -> tuple[float, f
             return signal, speed
         signal += side * unit.probe / 2
     raise OutlapError(f"the car does not move on the floor up to {unit.show(signal)}: is its battery charged?")
+
+
+def _between(car: Car, runs: Bursts, points: list[Point], room: Room) -> None:
+    """A slower speed before the first one of a car that starts with a jump, if it moves at all there."""
+    (_, edge), (speed, signal) = points
+    half = (edge + signal) / 2
+    if (spans := _durations(car, speed / 2, room)) is None:
+        return
+    (t1, d1), (t2, d2) = (runs.distance(half, span) for span in spans)
+    if DOUBTED < (slower := (d2 - d1) / (t2 - t1)) < speed / RISE:
+        points.insert(1, (slower, half))
 
 
 def _durations(car: Car, speed: float, room: Room) -> tuple[float, float] | None:

@@ -176,7 +176,7 @@ def _end(node: yaml.Node) -> int:
     return node.end_mark.index
 
 
-def _written(value: Value, block: int | None = None) -> str:
+def _written(value: Value | tuple[float, float], block: int | None = None) -> str:
     """A value as YAML; a list in the block style of a column, if one is given."""
     if isinstance(value, str):
         return value

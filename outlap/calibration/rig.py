@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from outlap.calibration.dialog import Dialog
+from outlap.calibration.guard import Guarded
 from outlap.drivers.actuator import ActuatorError, SignalActuator
 from outlap.drivers.lock import hold_hardware
 from outlap.drivers.opening import open_actuator
 from outlap.errors import OutlapError
-from outlap.vehicle.car import Car
-from outlap.vehicle.hardware import Vesc
+from outlap.vehicle.car import Car, load_car
+from outlap.vehicle.hardware import DeepRacerPwm, Vesc
 
-REFRESH = 0.05  # s, between writes; a VESC lets its motor go when nothing came for as long as its timeout, 1 s by default
+REFRESH = (
+    0.05  # s, between writes; a VESC lets its motor go when nothing came for as long as its timeout, 1 s by default
+)
 ATTEMPTS = 3  # at a write that the bus does not take
 RESTS = 20.0  # s without a key, after which turning wheels stop: the terminal's link may be cut
 
@@ -35,7 +39,7 @@ class Unit(NamedTuple):
         return f"{signal:.{self.digits}f}{' ' * bool(self.name)}{self.name}"
 
 
-# Of a servo: 500 to 2500 µs is what the widest take. Of an RC speed controller: 1000 to 2000 µs is the usual full range.
+# Of a servo: 500 to 2500 µs is what the widest take. Of an RC speed controller: 1000 to 2000 µs is the usual range.
 PULSE = Unit("µs", 2.0, 10.0, 60.0, 500.0, 2500.0, 0)
 THROTTLE = PULSE._replace(low=1000.0, high=2000.0, probe=40.0)
 SERVO = Unit("", 0.004, 0.02, 0.12, 0.0, 1.0, 3)
@@ -50,8 +54,8 @@ def units(car: Car) -> tuple[Unit, Unit]:
 class Rig:
     """The actuator of one car, and what it is sent now."""
 
-    def __init__(self, car: Car, actuator: SignalActuator, dialog: Dialog) -> None:
-        self._actuator, self._dialog = actuator, dialog
+    def __init__(self, car: Car, actuator: SignalActuator, dialog: Dialog, guard: Guarded | None = None) -> None:
+        self._actuator, self._dialog, self._guard = actuator, dialog, guard
         self.steering_unit, self.speed_unit = units(car)
         self.neutral = actuator.speed_map.neutral  # signal at which the wheels stand
         self.steering = actuator.steering_map.centre
@@ -69,6 +73,8 @@ class Rig:
         if speed is not None:
             self.speed = min(max(speed, self.speed_unit.low), self.speed_unit.high)
             self._speed_sent = True
+        if self._guard is not None:
+            self._guard.tell(self.neutral, self.speed != self.neutral)
         for attempt in range(ATTEMPTS):
             try:
                 self._actuator.send(self.steering, self.speed if self._speed_sent else None)
@@ -93,17 +99,20 @@ class Rig:
             OutlapError: the hardware takes nothing any more.
         """
         interrupted: BaseException | None = None
+        failed: ActuatorError | None = None
         self.speed = self.neutral
         for _ in range(ATTEMPTS):
             try:
                 self._actuator.send(None, self.neutral)
                 break
             except ActuatorError as error:
-                failed: ActuatorError | None = error
+                failed = error
             except BaseException as error:
-                interrupted, failed = error, None
+                interrupted = error
         else:
             raise OutlapError(f"neutral could not be sent, switch the car off NOW: {failed}") from failed
+        if self._guard is not None:
+            self._guard.tell(self.neutral, False)
         if interrupted is not None:
             raise interrupted
 
@@ -137,20 +146,32 @@ class Rig:
 
 
 @contextlib.contextmanager
-def opened_rig(car: Car, dialog: Dialog) -> Iterator[Rig]:
-    """The car's hardware, opened and held for this process alone; neutral is sent at the end, whatever ends it.
+def opened_rig(path: Path, dialog: Dialog) -> Iterator[Rig]:
+    """The hardware of the car file at ``path``, opened and held for this process alone.
+
+    Neutral is sent at the end, whatever ends it; when this process is killed or suspended, by a guard.
 
     Raises:
         ActuatorError: it is not there, or another process holds it.
         OutlapError: the car file names none.
     """
+    car = load_car(path)
+    if isinstance(car.actuator, DeepRacerPwm) and car.actuator.calibration:
+        raise OutlapError(
+            f"{path}: actuator.calibration names the car's own calibration, which takes the place of this file's: set "
+            "it to '' first."
+        )
     with hold_hardware(car, "a calibration"):
         actuator = open_actuator(car)
         try:
-            rig = Rig(car, actuator, dialog)
+            guard = Guarded(path)
             try:
-                yield rig
+                rig = Rig(car, actuator, dialog, guard)
+                try:
+                    yield rig
+                finally:
+                    rig.stop()
             finally:
-                rig.stop()
+                guard.close()
         finally:
             actuator.close()

@@ -17,6 +17,7 @@ from outlap.calibration.rig import Rig
 from outlap.drivers.actuator import TAP
 from outlap.errors import OutlapError
 from outlap.vehicle.car import Car
+from outlap.vehicle.hardware import PulseMaps
 
 YES_NO = {"y": "yes", "n": "no"}
 TURNED = {"f": "forwards", "b": "backwards", "n": "not at all"}
@@ -34,6 +35,7 @@ class SpeedFound:
     reverse: list[tuple[float, float]] = field(default_factory=list)
     brake: float | None = None
     double_tap: bool = False
+    braked: bool = False  # whether the car file wants it to brake at zero speed, by such a signal
     max_speed: float = 0.0
     max_reverse_speed: float = 0.0
 
@@ -46,6 +48,7 @@ class SpeedFound:
             (*section, "reverse"): [(round(v, 3), round(s, 4)) for v, s in self.reverse],
             (*section, "brake"): self.brake,
             (*section, "double_tap"): self.double_tap,
+            **({} if self.brake is not None or not self.braked else {("drive", "neutral"): "coast"}),
             ("drive", "max_speed"): math.floor(self.max_speed * 1e3) / 1e3,
             ("drive", "max_reverse_speed"): math.floor(self.max_reverse_speed * 1e3) / 1e3,
         }
@@ -61,20 +64,23 @@ def calibrate_speed(car: Car, rig: Rig, dialog: Dialog) -> SpeedFound:
     """
     assert car.actuator is not None
     points = car.actuator.speed
+    pulses = isinstance(car.actuator, PulseMaps)
     dialog.confirm("blocks", "Put the car on blocks: ALL wheels off the floor and free to turn. They will turn.")
     rig.send(steering=car.actuator.steering.centre, speed=points.neutral)
     dialog.confirm("switch", "Neutral is being sent. Switch the speed controller on, and wait for its signal.")
     found = SpeedFound(points.neutral, math.copysign(1.0, points.forward[-1][1] - points.neutral))
-    _neutral(rig, dialog, found)
+    found.braked = pulses and car.drive.neutral == "brake"
+    if pulses:
+        _neutral(rig, dialog, found)
     edge = _forward_edge(rig, dialog, found)
-    reverse_edge = _reverse_edge(rig, dialog, found, edge)
+    reverse_edge = _reverse_edge(rig, dialog, found, edge, pulses)
     if found.double_tap:
         _brake(rig, dialog, found, edge)
     rig.stop()
     dialog.confirm(
         "floor",
-        "Now on the floor. The car will DRIVE STRAIGHT AHEAD BY ITSELF for some seconds at a time, slowly at first; any "
-        "key stops it. Have nobody and nothing in its way, a tape along it, and a mark where its rear axle stands.",
+        "Now on the floor. The car will DRIVE STRAIGHT AHEAD BY ITSELF for some seconds at a time, slowly at first; "
+        "any key stops it. Have nobody and nothing in its way, a tape along it, and a mark where its rear axle stands.",
     )
     room = Room(dialog.number("space", "How many m are free ahead of it?", 2, 100))
     top = dialog.number("top", "How fast shall it ever drive, m/s? (A room of 6 m is good for about 2.)", 0.3, 30)
@@ -122,12 +128,12 @@ def _forward_edge(rig: Rig, dialog: Dialog, found: SpeedFound) -> float:
     )
 
 
-def _reverse_edge(rig: Rig, dialog: Dialog, found: SpeedFound, edge: float) -> float | None:
+def _reverse_edge(rig: Rig, dialog: Dialog, found: SpeedFound, edge: float, pulses: bool) -> float | None:
     """The signal at which the wheels begin to turn backwards; none: they never shall, or cannot."""
     if dialog.choose("reverse", "Shall the car be able to drive backwards?", YES_NO) == "n":
         return None
     backward = rig.neutral - (edge - rig.neutral) - found.side * 2 * rig.speed_unit.probe
-    for double_tap in (False, True):
+    for double_tap in (False, True) if pulses else (False,):
         found.double_tap = double_tap
         spin(rig, edge + found.side * rig.speed_unit.probe)
         go_backwards(rig, double_tap, backward)
@@ -155,7 +161,7 @@ def _brake(rig: Rig, dialog: Dialog, found: SpeedFound, edge: float) -> None:
         rig.wait(0.5)
         rig.stop()
         if dialog.choose("braked", "Did the wheels stop at once?", YES_NO) == "y":
-            found.brake = rig.speed_unit.low if brake < rig.speed_unit.low else brake
+            found.brake = min(max(brake, rig.speed_unit.low), rig.speed_unit.high)
             return
     dialog.say("Then the car will coast to a stop.")
 

@@ -103,7 +103,9 @@ def _leftwards(rig: Rig, dialog: Dialog, centre: float, sign: float) -> float:
         rig.wait(0.5)
         rig.send(steering=centre + sign * strength * unit.probe)
         rig.wait(0.5)
-        answer = dialog.choose("turned", "Which way did the front wheels turn just now, as the driver sees it?", DIRECTIONS)
+        answer = dialog.choose(
+            "turned", "Which way did the front wheels turn just now, as the driver sees it?", DIRECTIONS
+        )
         rig.send(steering=centre)
         if answer == "l":
             return sign
@@ -154,9 +156,12 @@ def _angle(rig: Rig, dialog: Dialog, side: str, signal: float, centre: float, ax
 
 
 def _straighten(rig: Rig, dialog: Dialog, found: SteeringFound, wheelbase: float) -> None:
-    """Roll the car along a line and correct the centre by where it ends, coming to it from either side for the slack."""
+    """Roll the car along a line and correct the centre by where it ends, from either side for the slack."""
     whole = dialog.number(
-        "length", "Now straight on. Lay a tape or a string along the floor, as long as there is room. How many m?", 1, 20
+        "length",
+        "Now straight on. Lay a tape or a string along the floor, as long as there is room. How many m?",
+        1,
+        20,
     )
     for round_ in range(ROUNDS):
         length = min(whole, SHORT) if round_ == 0 else whole  # a car that is far off would leave a long line for good

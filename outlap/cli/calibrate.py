@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from outlap.calibration.carfile import Changes
     from outlap.calibration.dialog import Dialog
     from outlap.calibration.rig import Rig
@@ -77,23 +74,15 @@ def undo(car: CarFile) -> None:
 def _moving(car: str, out: Path | None, find: Callable[[Car, Rig, Dialog], Changes]) -> None:
     """A step that moves the car: ``find`` measures and returns what to write."""
     from outlap.calibration.rig import opened_rig
-
-    with _step(car, out) as (described, dialog, write):
-        with opened_rig(described, dialog) as rig:
-            changes = find(described, rig, dialog)
-        write(changes)
-
-
-@contextmanager
-def _step(car: str, out: Path | None) -> Iterator[tuple[Car, Dialog, Callable[[Changes], None]]]:
-    """The car, the dialog with a person, and what writes the changes once they agree."""
     from outlap.cli.terminal import Terminal
     from outlap.vehicle.car import load_car
 
     source, target = _places(car, out)
     described = load_car(source)
     with Terminal() as dialog:
-        yield described, dialog, lambda changes: _write(source, target, changes, dialog)
+        with opened_rig(source, dialog) as rig:
+            changes = find(described, rig, dialog)
+        _write(source, target, changes, dialog)
 
 
 def _write(source: Path, target: Path, changes: Changes, dialog: Dialog) -> None:

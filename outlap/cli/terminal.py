@@ -40,12 +40,11 @@ class Terminal(Dialog):
     def __enter__(self) -> Self:
         self._cooked = termios.tcgetattr(self._input)
         self._handlers = {number: signal.signal(number, _end) for number in ENDINGS}
+        self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # no leaving a car that moves
         tty.setcbreak(self._input, termios.TCSANOW)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._line()
         termios.tcsetattr(self._input, termios.TCSANOW, self._cooked)
         for number, handler in self._handlers.items():

@@ -39,7 +39,7 @@ def hardware_path(car: Car) -> str:
         path = hardware.port
     else:
         path = hardware.chip
-    return os.path.realpath(path)
+    return os.path.realpath(path) if "/" in path else path  # a DeepRacer's chip may be named by its device
 
 
 def lock_path(car: Car) -> Path:

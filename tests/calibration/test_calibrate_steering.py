@@ -1,42 +1,91 @@
+"""The steering of hidden cars is found; slips of the person and of the car file are found out."""
+
 from __future__ import annotations
-import math, time
-import numpy as np
+
+import math
+from collections.abc import Callable
 from pathlib import Path
-from outlap.calibration.fakes.car import HiddenCar, drawn
-from outlap.calibration.fakes.person import Person
-from outlap.calibration.rig import Rig
-from outlap.calibration.steering import calibrate_steering
-from outlap.calibration.speed import calibrate_speed
+
+import numpy as np
+import pytest
+
+from outlap.calibration.carfile import write_car
+from outlap.calibration.dialog import CancelledError
+from outlap.calibration.fakes.car import Hidden
+from outlap.calibration.fakes.trials import drive_errors, find_steering
+from outlap.calibration.steering import calibrate_steering, rolled_curvature, turning_angle
+from outlap.errors import OutlapError
 from outlap.vehicle.car import load_car
-from outlap.files import share_directory
-ACT="""
-actuator:
-  driver: pca9685
-  steering: {centre: 1500, left: [0.6, 1800], right: [-0.6, 1200]}
-  speed: {neutral: 1500, forward: [[0, 1550], [5, 1900]], reverse: [[0, 1450], [5, 1100]]}
-"""
-p=Path("/tmp/s5/try.yaml"); p.write_text((share_directory()/"config"/"cars"/"deepracer.yaml").read_text()+ACT)
-car=load_car(p)
-import sys
-for seed in range(int(sys.argv[1]), int(sys.argv[2])):
-    rng=np.random.default_rng(seed)
-    h=drawn(rng)
-    hc=HiddenCar(car,h,rng); person=Person(hc,rng); rig=Rig(car,hc,person)
-    t=time.time()
-    f=calibrate_steering(car,rig,person)
-    sgn=-1 if h.mirrored else 1
-    err=[math.degrees(hc.horn(f.signal(a))-a) for a in (f.left[0],f.left[0]/2,f.right[0]/2,f.right[0])]
-    print(seed, "trim", round(f.centre-h.trim,2), "deg", np.round(err,2), round(hc.time), round(time.time()-t,1), end=" | ")
-    t=time.time()
-    from outlap.calibration.carfile import changed
-    q=Path("/tmp/s5/try2.yaml"); q.write_text(changed(p.read_text(), f.changes())); car2=load_car(q)
-    hc=HiddenCar(car2,h,rng); person=Person(hc,rng); rig=Rig(car2,hc,person)
-    try:
-        s=calibrate_speed(car2,rig,person)
-    except Exception as e:
-        print("ERR", e, h); print(person.said[-4:]); continue
-    f=lambda v,pts: np.interp(v,[p[0] for p in pts],[p[1] for p in pts])
-    ef=[100*(hc.steady_speed(f(v,s.forward))/v-1) for v in np.linspace(0.5,s.max_speed,20)]
-    eb=[100*(-hc.steady_speed(f(v,s.reverse))/v-1) for v in np.linspace(0.5,s.max_reverse_speed,20)] if s.reverse else [0]
-    ep=[100*(hc.steady_speed(g)/v-1) for v,g in s.forward[1:]]
-    print(s.double_tap==h.double_tap, s.brake and round(s.brake), "max", s.max_speed, round(max(map(abs,ef)),1), round(max(map(abs,ep)),1), "rev", s.max_reverse_speed, round(max(map(abs,eb)),1), "edge", round(abs(s.forward[0][1]-h.neutral)-h.dead,1), round(time.time()-t,1), person.asked.count("distance"))
+
+
+def test_the_turning_circle_is_the_outer_rear_wheel_s() -> None:
+    axles = load_car("deepracer").axles
+    angle = math.radians(25)
+    radius = axles.wheelbase / math.tan(angle)  # of the rear axle's middle
+    assert turning_angle(2 * radius + axles.track, axles) == pytest.approx(angle)
+    assert math.isnan(turning_angle(axles.track, axles))
+
+
+def test_a_rolled_arc_tells_its_curvature_however_it_was_aimed() -> None:
+    curvature, heading, length = 0.05, 0.03, 3.0
+    half, end = (heading * s + curvature * s**2 / 2 for s in (length / 2, length))
+    assert rolled_curvature(half, end, length) == pytest.approx(curvature)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_trim_and_gains_are_found(path: Path, mirrored: bool) -> None:
+    hidden = Hidden(mirrored=mirrored, trim=1461)
+    before = path.read_text()
+    find_steering(path, hidden, np.random.default_rng(1))
+    found = load_car(path)
+    errors = drive_errors(found, hidden)
+    assert errors.trim < 3
+    assert errors.end < math.radians(1)
+    assert errors.between < math.radians(1.5)
+    assert found.actuator is not None
+    assert 0 < found.actuator.steering.reach - found.steering.max_angle < 1.1e-4
+    assert [line.split("#")[1:] for line in before.splitlines()] == [
+        line.split("#")[1:] for line in path.read_text().splitlines()
+    ]
+
+
+def test_swapped_sides_are_told(scene: Callable) -> None:
+    car, _, person, rig = scene(mirrored=True)
+    found = calibrate_steering(car, rig, person)
+    assert any("swapped" in said for said in person.said)
+    assert found.left[1] < found.centre < found.right[1]
+
+
+def test_wheels_that_do_not_turn_are_told(scene: Callable) -> None:
+    car, fake, person, rig = scene(gain_left=1e9, gain_right=1e9)
+    with pytest.raises(OutlapError, match="wheels do not turn between 1500 µs and 1680 µs"):
+        calibrate_steering(car, rig, person)
+    assert all(speed is None for _, _, speed in fake.sent)
+
+
+def test_a_misread_tape_is_measured_again(scene: Callable) -> None:
+    car, fake, person, rig = scene(answers={"circle_left": [40.0, None, None]})
+    found = calibrate_steering(car, rig, person)
+    assert person.asked.count("circle_left") == 3
+    assert abs(fake.horn(found.left[1]) - found.left[0]) < math.radians(1.5)
+
+
+def test_a_radius_in_the_diameter_s_place_is_refused(scene: Callable) -> None:
+    car, _, person, rig = scene(answers={"circle_left": 19.0})
+    with pytest.raises(OutlapError, match="turning circle to the left makes no sense"):
+        calibrate_steering(car, rig, person)
+
+
+def test_a_car_file_with_other_dimensions_is_corrected_first(scene: Callable) -> None:
+    car, fake, person, rig = scene(answers={"dimensions": "n"})
+    with pytest.raises(OutlapError, match=r"correct axles\.wheelbase"):
+        calibrate_steering(car, rig, person)
+    assert fake.sent == []
+
+
+def test_giving_up_leaves_the_file_as_it_was(scene: Callable, path: Path) -> None:
+    before = path.read_text()
+    car, _, person, rig = scene(answers={"length": CancelledError("given up.")})
+    with pytest.raises(CancelledError):
+        write_car(path, calibrate_steering(car, rig, person).changes())
+    assert path.read_text() == before

@@ -20,9 +20,17 @@ ACTUATOR = """
 actuator:
   driver: {driver}
   {key}: {device}
-  steering: {{centre: 1500, left: [0.6, 1800], right: [-0.6, 1200]}}
-  speed: {{neutral: 1500, forward: [[0, 1550], [5, 1900]], reverse: [[0, 1450], [5, 1100]]}}
+  steering: {steering}
+  speed: {speed}
 """
+PULSES = (
+    "{centre: 1500, left: [0.6, 1800], right: [-0.6, 1200]}",
+    "{neutral: 1500, forward: [[0, 1550], [5, 1900]], reverse: [[0, 1450], [5, 1100]]}",
+)
+VESC = (
+    "{centre: 0.5, left: [0.6, 0.9], right: [-0.6, 0.1]}",
+    "{neutral: 0, forward: [[0, 0], [5, 9000]], reverse: [[0, 0], [5, -9000]]}",
+)
 HOLDER = """
 import sys
 from outlap.drivers.lock import hold_hardware
@@ -34,10 +42,14 @@ with hold_hardware(load_car(sys.argv[1]), "the motor node"):
 """
 
 
-def car_file(folder: Path, driver: str = "pca9685", key: str = "bus") -> Path:
+def car_file(folder: Path, driver: str = "pca9685", key: str = "bus", device: str = "") -> Path:
     text = (share_directory() / "config" / "cars" / "deepracer.yaml").read_text()
     path = folder / "car.yaml"
-    path.write_text(text + ACTUATOR.format(driver=driver, key=key, device=folder / "device"))
+    steering, speed = VESC if driver == "vesc" else PULSES
+    actuator = ACTUATOR.format(
+        driver=driver, key=key, device=device or folder / "device", steering=steering, speed=speed
+    )
+    path.write_text(text + actuator)
     return path
 
 
@@ -47,6 +59,10 @@ def path(tmp_path: Path) -> Iterator[Path]:
     file = lock_path(load_car(path))
     yield path
     file.unlink(missing_ok=True)
+
+
+def test_a_chip_that_is_named_by_its_device_is_taken_by_that_name(tmp_path: Path) -> None:
+    assert hardware_path(load_car(car_file(tmp_path, "deepracer", "chip", "'0000:00:17.0'"))) == "0000:00:17.0"
 
 
 @pytest.mark.parametrize(("driver", "key"), [("pca9685", "bus"), ("vesc", "port"), ("deepracer", "chip")])

@@ -22,14 +22,14 @@ from outlap.vehicle.dynamics import (
     SPEED,
     STATE_SIZE,
     STEERING,
+    YAW,
     X,
     Y,
-    YAW,
     advance,
     parameters,
 )
 
-TICK = 1 / 240  # s
+TICK = 1 / 120  # s
 BRAKED = 8.0  # m/s^2
 STANDS = 0.02  # m/s; slower than this a wheel is seen to stand
 BREAKS_AWAY = 0.25  # m/s; what slower a wheel would turn, stiction holds
@@ -163,9 +163,7 @@ class HiddenCar(SignalActuator):
             wanted, braking = self.pushed, True
         self._row[0, DECELERATION] = BRAKED if braking else self.hidden.coasting
         place = self.state[0, [X, Y, YAW]].copy()
-        advance(
-            self.state, self._row, np.array([self._angle]), np.array([wanted / self.car.axles.wheel_radius]), TICK
-        )
+        advance(self.state, self._row, np.array([self._angle]), np.array([wanted / self.car.axles.wheel_radius]), TICK)
         if self.lifted:
             self.state[0, [X, Y, YAW]] = place
 

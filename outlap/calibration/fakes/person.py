@@ -16,7 +16,7 @@ PRESSES = 0.25  # s from one key to the next
 LINE = 3.0  # m, of the tape on the floor
 PUSHES = 0.15  # m/s
 SEEN = 0.03  # rad; a smaller turn is not sure to be seen
-STEP = 0.004  # rad; a smaller turn of the wheels is not seen
+STEP = 0.008  # rad; a smaller turn of the wheels is not seen
 
 
 class Person(Dialog):
@@ -158,6 +158,10 @@ class Person(Dialog):
 
     def _edge(self) -> Iterator[str]:
         """Keys until the wheels just turn; Enter, too, when they never do."""
+        for _ in range(40):
+            if abs(self.car.wheel_speed) < STANDS:
+                break
+            yield ""
         for direction in ("d", "left", "right"):
             for _ in range(30 if direction == "d" else 12):
                 turns = abs(self.car.wheel_speed) > STANDS
@@ -217,4 +221,3 @@ class Person(Dialog):
         while abs(self.car.wheel_speed) > 0.001:
             self.car.run(0.2)
         return 100 * max(self._read(math.hypot(*self.car.place[:2])), 0.0)
-
