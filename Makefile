@@ -12,7 +12,7 @@ unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench mutants clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -31,14 +31,20 @@ check: $(VENV)/.test ## Check format, style and types
 bench: $(VENV)/.bench ## Measure us and a peer; each program ends with one JSON line
 	@set -e; for program in bench/*.py; do echo "$$program"; $(BIN)/python "$$program"; done
 
+mutants: $(VENV)/.mutants ## Change the safety gate in every small way, and see that a test notices; docs/safety.md
+	@$(BIN)/python -m coverage run --branch --include='outlap/safety/*' -m pytest -q tests/safety
+	@$(BIN)/python -m coverage report --fail-under=100
+	@rm -rf mutants .coverage && $(BIN)/mutmut run | tail -1 && $(BIN)/mutmut results
+
 clean: ## Remove everything that make and the tools made, except runs/
-	rm -rf $(VENV) build install log dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build install log dist *.egg-info .pytest_cache .ruff_cache mutants .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.demo: EXTRAS = sim,train,ros
 $(VENV)/.test: EXTRAS = car,sim,train,ros,dev
 $(VENV)/.bench: EXTRAS = sim,train,ros,bench
-$(VENV)/.demo $(VENV)/.test $(VENV)/.bench: setup.py pyproject.toml | $(VENV)/.made
+$(VENV)/.mutants: EXTRAS = sim,train,ros,car,dev,mutants
+$(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(VENV)/.mutants: setup.py pyproject.toml | $(VENV)/.made
 	@echo "Installing Outlap and what it needs ($(EXTRAS)) into $(VENV); a few minutes the first time."
 	@$(BIN)/python -m pip install --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@

@@ -55,6 +55,7 @@ EXTRAS = {
         "ros-jazzy-std-msgs==5.3.6",
         "ros-jazzy-std-srvs==5.3.6",
     ],
+    "mutants": ["mutmut>=3.8,<4", "coverage>=7"],
     "bench": ["mujoco>=3.2", "stable-baselines3>=2.9,<3"],
     "dev": [
         "pytest>=8",

@@ -112,7 +112,7 @@ class Gate:
         self._speed = 0.0  # m/s
         self._steering = 0.0  # rad
         self._stamp = 0.0  # s
-        self._stepped = math.inf  # steady s, of the last call
+        self._stepped = math.inf  # steady s, of the last call: nothing moves before the second
         self._ros = 0.0  # s of ROS time, likewise
 
     def step(self, steady: float, ros: float, events: Sequence[Event] = ()) -> Output:
@@ -120,8 +120,7 @@ class Gate:
 
         Every call, with events or without, checks the command that is in force; an unusable one is never sent.
         """
-        gap = steady - self._stepped if math.isfinite(self._stepped) else 0.0
-        elapsed = ros - self._ros  # of ROS time
+        gap, elapsed = steady - self._stepped, ros - self._ros
         self._stepped, self._ros = steady, ros
         if self._state is State.ARMED and not 0 <= gap <= STALE_AFTER:
             # Whatever arrives now may be fresh, but for that long nobody has checked anything.

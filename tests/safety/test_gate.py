@@ -10,7 +10,9 @@ from outlap.safety.gate import (
     BUS_PATIENCE,
     EARLY_BY,
     FRAME,
+    ROUNDING,
     STALE_AFTER,
+    STANDSTILL,
     Arm,
     Gate,
     Health,
@@ -184,7 +186,7 @@ def test_a_steady_clock_that_goes_back_is_no_excuse(driving: Bench) -> None:
         ({"age": STALE_AFTER + 0.01}, "0.16 s old"),
         ({"age": -EARLY_BY - 0.01}, "0.06 s in the future"),
         ({"age": 3600.0}, "3600.00 s old"),
-        ({"age": -3600.0}, "3600.00 s in the future"),
+        ({"age": -3600.0}, "stamped 3600.00 s in the future"),
     ],
 )
 def test_a_bad_command_is_never_sent_and_latches(driving: Bench, change: dict, words: str) -> None:
@@ -317,6 +319,9 @@ def test_an_ill_part_stops_the_car_and_keeps_it_from_being_armed(driving: Bench,
     assert (output.speed, output.steering, output.state) == (0.0, before.steering, State.FAULT)
     assert output.reason == "it is ill"
     assert driving.arm().reason == "arming refused: it is ill"
+    driving.gate.step(driving.steady, driving.ros, [Health("stopper" if part != "stopper" else "actuator", "so is it")])
+    assert {"it is ill", "so is it"} == set(driving.arm().reason.removeprefix("arming refused: ").split("; "))
+    driving.gate.step(driving.steady, driving.ros, [Health("stopper" if part != "stopper" else "actuator", "")])
     assert driving.arm().state is State.FAULT
     driving.gate.step(driving.steady, driving.ros, [well])
     driving.stays_neutral_until_armed()
@@ -422,3 +427,64 @@ def test_ros_time_may_stumble(bench: Bench, jump: float) -> None:
     bench.arm()
     bench.ros += jump
     assert bench.command(age=0.0).state is State.ARMED
+
+
+def test_several_ill_parts_are_all_named(driving: Bench) -> None:
+    parts: list[Part] = ["stopper", "publishers"]
+    output = driving.gate.step(driving.steady, driving.ros, [Health(part, f"{part} ill") for part in parts])
+    assert output.reason == "stopper ill; publishers ill"
+    driving.gate.step(driving.steady, driving.ros, [Health(part, "") for part in parts])
+    driving.command()
+    assert driving.arm().reason == ""
+    driving.steady -= 1.0  # both at once: an illness of a time to come is one at any patience
+    sick = [Health("actuator", "no answer"), *(Health(part, f"{part} ill") for part in parts)]
+    assert driving.gate.step(driving.steady, driving.ros, sick).state is State.FAULT
+    reason = driving.arm().reason
+    assert reason == "arming refused: no answer; stopper ill; publishers ill"
+
+
+def test_a_part_that_was_never_ill_may_say_that_it_is_well(driving: Bench) -> None:
+    assert driving.gate.step(driving.steady, driving.ros, [Health("stopper", "")]).state is State.ARMED
+
+
+def from_zero(car: Car, stamp: float = 0.0, ros: float = 0.0, speed: float = 1.0, curvature: float = 0.0) -> Gate:
+    """A gate armed at time 0, where sums of times are exact."""
+    gate = Gate(car, UNLIMITED)
+    twist = Twist("policy", stamp, FRAME, (speed, 0.0, 0.0), (0.0, 0.0, curvature * speed))
+    assert gate.step(0.0, ros, [twist, Arm(True)])[2:4] == (State.ARMED, "")
+    return gate
+
+
+def test_each_limit_of_time_still_holds_at_the_limit_itself(car: Car) -> None:
+    gate = from_zero(car)
+    assert gate.step(STALE_AFTER, STALE_AFTER).state is State.ARMED
+    assert from_zero(car, stamp=STALE_AFTER / 2).step(0.0, STALE_AFTER).state is State.ARMED
+    assert from_zero(car).step(0.0, -EARLY_BY).state is State.ARMED
+    from_zero(car, ros=STALE_AFTER)
+    from_zero(car, stamp=EARLY_BY)
+
+
+def test_the_limits_of_the_car_are_themselves_allowed(car: Car) -> None:
+    most = 1 + ROUNDING
+    from_zero(car, speed=car.drive.max_speed * most)
+    from_zero(car, speed=-car.drive.max_reverse_speed * most)
+    for side in (-1, 1):
+        from_zero(car, curvature=side * car.max_curvature * most)
+        twist = Twist("policy", 0.0, FRAME, (1.0, 0.0, 0.0), (0.0, 0.0, side * car.max_curvature * (1 + 2 * ROUNDING)))
+        assert from_zero(car).step(0.0, 0.0, [twist]).state is State.FAULT
+
+
+def test_standing_still_is_within_any_cars_curvature(car: Car) -> None:
+    wide = car.model_copy(update={"steering": car.steering.model_copy(update={"max_angle": 0.1})})
+    assert wide.max_curvature < 1
+    from_zero(wide, speed=0.0)
+
+
+def test_the_slowest_speed_that_is_one_is_driven(driving: Bench) -> None:
+    assert driving.command(speed=STANDSTILL, yaw_rate=0.0).speed == STANDSTILL
+
+
+def test_a_cap_of_nothing_lets_nothing_through(car: Car) -> None:
+    bench = Bench(car, UNLIMITED._replace(speed=0.0))
+    bench.command()
+    assert (bench.arm().state, bench.command().speed) == (State.ARMED, 0.0)
