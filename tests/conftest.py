@@ -27,6 +27,7 @@ pytest_plugins = ("live_graph", "motor_bench", "fault_figures")
 
 RING_RADIUS = 1.2  # m, of the centre line
 RING_HALF_WIDTH = 0.4  # m
+FINISHED_SEED = 3
 # The quick recipe made tiny: every part of it, in seconds.
 TINY: dict[str, Any] = {
     "tracks": 2,
@@ -159,6 +160,18 @@ def tiny() -> Callable[..., dict[str, Any]]:
         return content
 
     return make
+
+
+@pytest.fixture(scope="session")
+def finished_run(tiny: Callable[..., dict[str, Any]], car: Car, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of it by FINISHED_SEED, for all to read; who writes there takes a copy."""
+    # Here, since most tests do without PyTorch.
+    from outlap.learning.config import TrainingConfig
+    from outlap.learning.run import train
+
+    out = tmp_path_factory.mktemp("finished") / "run"
+    train(TrainingConfig.model_validate(tiny()), car, out, FINISHED_SEED)
+    return out
 
 
 @pytest.fixture

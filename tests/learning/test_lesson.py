@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ import numpy as np
 import pytest
 
 from outlap.errors import OutlapError
-from outlap.learning.config import TrainingConfig
 from outlap.learning.control import Control, StoppedError
 from outlap.learning.live import DRIVING, FOLDER, Lesson, load_live
 from outlap.learning.pairing import SECOND, Moment
 from outlap.learning.results import POLICY, SUMMARY
-from outlap.learning.run import train
 from outlap.learning.stage import Progress
 from outlap.policy.file import load_policy
 from outlap.track.track import Track
@@ -28,18 +25,10 @@ RADIUS, TURN = 1.2, 0.05  # m and rad from moment to moment
 MOMENTS = 380  # three laps
 
 
-@pytest.fixture(scope="module")
-def finished(tiny: Callable[..., dict[str, Any]], car: Car, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run, small enough to be made anew for every lesson."""
-    out = tmp_path_factory.mktemp("finished") / "run"
-    train(TrainingConfig.model_validate(tiny()), car, out, 3)
-    return out
-
-
 @pytest.fixture
-def run(finished: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    shutil.copytree(finished, tmp_path / "run")
+def run(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of a finished run."""
+    shutil.copytree(finished_run, tmp_path / "run")
     return tmp_path / "run"
 
 
