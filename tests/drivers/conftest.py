@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from outlap.files import validate
 from outlap.vehicle.car import Car
 
 STEERING = {"centre": 1500.0, "left": (0.55, 1900.0), "right": (-0.6, 1080.0)}
@@ -27,6 +28,6 @@ def equipped(car: Car) -> Callable[..., Car]:
         content = car.model_dump()
         content["drive"]["neutral"] = neutral
         content["actuator"] = {"steering": STEERING, "speed": SPEED | speed} | hardware
-        return Car.model_validate(content)
+        return validate(content, Car, "mine.yaml", "car file")
 
     return equip

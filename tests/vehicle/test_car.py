@@ -19,10 +19,11 @@ def test_a_car_is_found_by_name_and_by_path() -> None:
     assert load_car() == load_car("deepracer") == load_car(FILE)
 
 
-def test_every_key_of_the_file_is_explained() -> None:
-    for line in FILE.read_text().splitlines():
+@pytest.mark.parametrize("path", sorted(FILE.parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_key_of_the_file_is_explained(path: Path) -> None:
+    for line in path.read_text().splitlines():
         key, _, value = line.partition(":")
-        if key.startswith("  ") and value.strip():
+        if key.startswith("  ") and value.strip() and key.strip() != "driver":
             assert "#" in value, f"{key.strip()} has no comment"
 
 

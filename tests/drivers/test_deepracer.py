@@ -1,0 +1,366 @@
+"""The DeepRacer's driver against a tree of files that behaves like the kernel's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlap.drivers import deepracer
+from outlap.drivers.actuator import ActuatorError
+from outlap.drivers.deepracer import calibrated
+from outlap.drivers.fakes.deepracer import FakeDeepRacer
+from outlap.drivers.fakes.standin import Sent
+from outlap.drivers.opening import open_actuator
+from outlap.errors import OutlapError
+from outlap.files import share_directory
+from outlap.vehicle.car import Car, load_car
+
+PATIENCE = 20.0  # s
+DEFAULTS = {  # servo_mgr.hpp of aws-deepracer/aws-deepracer-servo-pkg, as its writeCalJSON writes them
+    "Calibration": {
+        "Motor": {"max": 1603500, "mid": 1446000, "min": 1311000, "polarity": -1},
+        "Servo": {"max": 1700000, "mid": 1450000, "min": 1200000, "polarity": 1},
+        "version": 1,
+    }
+}
+
+
+@pytest.fixture
+def racer(tmp_path: Path) -> Iterator[FakeDeepRacer]:
+    with FakeDeepRacer(tmp_path / "sys") as racer:
+        yield racer
+        assert racer.problems == []
+
+
+def last(racer: FakeDeepRacer, count: int) -> Sent:
+    """The last of ``count`` writes, once they have been seen."""
+    end = time.monotonic() + PATIENCE
+    while len(racer.history()) < count:
+        assert time.monotonic() < end, f"{len(racer.history())} of {count} writes were seen: {racer.history()}"
+        time.sleep(0.005)
+    assert len(racer.history()) == count
+    return racer.history()[-1]
+
+
+def root(racer: FakeDeepRacer) -> Path:
+    return Path(str(racer.hardware["chip"])).parent.parent
+
+
+def test_nothing_comes_out_before_the_first_write_and_then_all_of_it(
+    racer: FakeDeepRacer, equipped: Callable[..., Car]
+) -> None:
+    actuator = open_actuator(equipped(racer.hardware))
+    chip, line = root(racer) / "pwm" / "pwmchip0", root(racer) / "gpio" / "gpio436"
+    for channel in ("pwm0", "pwm1"):
+        assert (chip / channel / "period").read_text().split()[-1] == "20000000"
+        assert (chip / channel / "enable").read_text() == (chip / channel / "duty_cycle").read_text() == "0\n"
+    assert (line / "direction").read_text() == "in\n"
+    actuator.write(0.0, 0.275, 2.0)
+    assert last(racer, 2)[1:] == (1700, 1640)  # the pulse's width, and the line that lets it out
+    assert [sent[1:] for sent in racer.history()[:1]] == [(None, None)]
+    actuator.write(0.1, 0.0, 3.00001)
+    assert last(racer, 3)[1:] == (1500, 1770.001)
+    actuator.stop(0.2)
+    assert last(racer, 4)[1:] == (1500, 1500)
+    assert actuator.sent_speed() == 1500
+    actuator.close()
+    actuator.close()
+
+
+def test_every_write_is_kept_however_fast_they_come(racer: FakeDeepRacer, equipped: Callable[..., Car]) -> None:
+    actuator = open_actuator(equipped(racer.hardware))
+    actuator.send(1500.0, 1500.0)
+    for n in range(200):
+        actuator.send(None, 1500.0 + n % 2)
+    last(racer, 202)
+    assert [sent.speed for sent in racer.history()[2:]] == [1500.0 + n % 2 for n in range(200)]
+
+
+def test_what_runs_is_not_disturbed_by_a_second_process(racer: FakeDeepRacer, equipped: Callable[..., Car]) -> None:
+    car = equipped(racer.hardware, neutral="brake")
+    open_actuator(car).write(0.0, 0.275, 2.0)
+    before = last(racer, 2)
+    files = {path: path.read_text() for path in root(racer).rglob("*") if path.is_file()}
+    stopper = open_actuator(car)
+    assert {path: path.read_text() for path in root(racer).rglob("*") if path.is_file()} == files
+    stopper.stop(1.0)  # it finds the car driving forward
+    assert last(racer, 3)[1:] == (before.steering, 1300)
+    stopper.stop(2.0)
+    assert last(racer, 4)[1:] == (before.steering, 1500)
+
+
+def test_pulses_that_somebody_left_are_never_let_out(racer: FakeDeepRacer, equipped: Callable[..., Car]) -> None:
+    car = equipped(racer.hardware)
+    open_actuator(car).write(0.0, 0.0, 4.0)
+    last(racer, 2)
+    with (root(racer) / "gpio" / "gpio436" / "value").open("a") as value:
+        value.write("1\n")  # shut
+    assert last(racer, 3)[1:] == (None, None)
+    actuator = open_actuator(car)
+    assert actuator.sent_speed() is None
+    actuator.send(1700.0, None)  # the steering alone: the speed goes out neutral, not as it was left
+    assert last(racer, 5)[1:] == (1700, 1500)
+
+
+@pytest.mark.parametrize("left", ["10000000", "1000000"])
+def test_another_period_is_set_right_while_nothing_comes_out(
+    racer: FakeDeepRacer, equipped: Callable[..., Car], left: str
+) -> None:
+    car = equipped(racer.hardware)
+    open_actuator(car).send(1500.0, 1500.0)
+    last(racer, 2)
+    channel = root(racer) / "pwm" / "pwmchip0" / "pwm0"
+    for name, value in (("enable", "0"), ("duty_cycle", "900000"), ("period", left), ("enable", "1")):
+        with (channel / name).open("a") as file:
+            file.write(f"{value}\n")
+    before = len(racer.history())
+    while (sent := racer.history()[-1].speed) != 900:
+        assert sent is None or sent == 1500 or time.monotonic() > 0
+        time.sleep(0.005)
+    actuator = open_actuator(car)
+    actuator.send(1600.0, 1600.0)
+    end = time.monotonic() + PATIENCE
+    while racer.history()[-1].speed != 1600:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    assert {sent.speed for sent in racer.history()[before:]} <= {900, None, 1600}
+    assert (channel / "period").read_text().split()[-1] == "20000000"
+
+
+def test_an_inverted_channel_is_turned_round_while_nothing_comes_out(
+    racer: FakeDeepRacer, equipped: Callable[..., Car]
+) -> None:
+    car = equipped(racer.hardware)
+    open_actuator(car)
+    channel = root(racer) / "pwm" / "pwmchip0" / "pwm0"
+    with (channel / "polarity").open("a") as file:
+        file.write("inversed\n")
+    open_actuator(car).send(1500.0, 1500.0)
+    assert last(racer, 2).speed == 1500
+    assert (channel / "polarity").read_text().split()[-1] == "normal"
+
+
+def test_a_refused_pulse_is_told_and_the_next_one_succeeds(racer: FakeDeepRacer, equipped: Callable[..., Car]) -> None:
+    actuator = open_actuator(equipped(racer.hardware))
+    actuator.write(0.0, 0.0, 1.0)
+    last(racer, 2)
+    racer.fail(1)
+    with pytest.raises(ActuatorError, match=r"duty_cycle did not take 1640000: .*; check the car's power\.$"):
+        actuator.write(0.1, 0.0, 2.0)
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            actuator.write(0.2, 0.275, 3.0)
+            break
+        except ActuatorError:
+            assert time.monotonic() < end
+    assert last(racer, 3)[1:] == (1700, 1770)
+    racer.fail(None)
+    for now in (0.3, 0.4, 0.5):
+        with pytest.raises(ActuatorError):
+            actuator.stop(now)
+    with pytest.raises(ActuatorError, match="says nothing"):
+        actuator.sent_speed()
+    racer.fail(0)
+    actuator.stop(0.6)
+    assert last(racer, 4)[1:] == (1700, 1500)
+
+
+def test_the_drive_is_written_even_where_the_steering_is_refused(
+    racer: FakeDeepRacer, equipped: Callable[..., Car]
+) -> None:
+    actuator = open_actuator(equipped(racer.hardware))
+    actuator.write(0.0, 0.0, 1.0)
+    last(racer, 2)
+    steering = root(racer) / "pwm" / "pwmchip0" / "pwm1" / "duty_cycle"
+    steering.unlink()
+    with pytest.raises(ActuatorError, match=r"pwm1/duty_cycle is not there \(any more\)"):
+        actuator.write(0.1, 0.0, 0.0)
+    assert last(racer, 3).speed == 1500
+    steering.write_text("1500000\n")
+
+
+def test_what_is_no_pulse_is_never_written(racer: FakeDeepRacer, equipped: Callable[..., Car]) -> None:
+    actuator = open_actuator(equipped(racer.hardware))
+    for pulse in (0.0, 499.0, 2501.0, float("nan")):
+        for steering, speed in ((pulse, 1500.0), (1500.0, pulse)):
+            with pytest.raises(ActuatorError, match="is refused: it must last 500 to 2500 µs"):
+                actuator.send(steering, speed)
+    chip = root(racer) / "pwm" / "pwmchip0"
+    assert (chip / "pwm0" / "duty_cycle").read_text() == (chip / "pwm1" / "duty_cycle").read_text() == "0\n"
+
+
+def test_what_is_not_there_is_named(
+    tmp_path: Path, equipped: Callable[..., Car], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**hardware: object) -> str:
+        with pytest.raises(ActuatorError) as caught:
+            open_actuator(equipped({"driver": "deepracer"} | hardware))
+        assert "\n" not in str(caught.value)
+        return str(caught.value).replace(str(tmp_path), "ROOT")
+
+    assert refused(chip=str(tmp_path / "none")) == "there is no PWM chip ROOT/none: correct actuator.chip."
+    monkeypatch.setattr(deepracer, "PWM_CLASS", tmp_path)
+    assert "no PWM chip under ROOT belongs to 0000:00:17.0: is this a DeepRacer?" in refused()
+    # A chip on which nothing happens: the folder never appears.
+    monkeypatch.setattr(deepracer, "LOOKS", 3)
+    (tmp_path / "export").touch()
+    assert refused(chip=str(tmp_path)) == "ROOT/pwm1 did not appear within 0.03 s after 1 was written to ROOT/export."
+    for channel in ("pwm0", "pwm1"):
+        (tmp_path / channel).mkdir()
+        for name, value in (("period", "20 ms"), ("duty_cycle", "0"), ("enable", "0")):
+            (tmp_path / channel / name).write_text(value)
+    assert refused(chip=str(tmp_path)) == "ROOT/pwm1/period holds 'ms' and no number."
+    for channel in ("pwm0", "pwm1"):
+        (tmp_path / channel / "period").write_text("20000000\n")
+    assert "ROOT/gpio/export is not there" in refused(chip=str(tmp_path), enable=str(tmp_path / "gpio/gpio436"))
+    monkeypatch.setattr(deepracer.os, "access", lambda *_: False)
+    assert "ROOT/pwm1: this user may not write the car's PWM: install the udev rule" in refused(chip=str(tmp_path))
+    with pytest.raises(OutlapError, match=r"actuator\.deepracer\.enable"):
+        equipped({"driver": "deepracer", "enable": "/sys/class/leds/led0"})
+
+
+def test_the_chip_is_found_by_the_device_that_it_belongs_to(
+    racer: FakeDeepRacer, tmp_path: Path, equipped: Callable[..., Car], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = tmp_path / "devices" / "pci0000:00" / "0000:00:17.0" / "pwm"
+    devices.parent.mkdir(parents=True)
+    devices.symlink_to(root(racer) / "pwm")
+    found = tmp_path / "class"
+    found.mkdir()
+    (found / "pwmchip2").symlink_to(devices / "pwmchip0")
+    (found / "pwmchip0").symlink_to(tmp_path / "devices" / "0000:00:17.00")
+    monkeypatch.setattr(deepracer, "PWM_CLASS", found)
+    hardware = {key: value for key, value in racer.hardware.items() if key != "chip"}
+    open_actuator(equipped(hardware)).send(1500.0, 1600.0)
+    assert last(racer, 2).speed == 1600
+
+
+def test_a_car_without_the_line_drives_too(racer: FakeDeepRacer, equipped: Callable[..., Car]) -> None:
+    actuator = open_actuator(equipped(racer.hardware | {"enable": ""}))
+    actuator.write(0.0, 0.0, 2.0)
+    assert actuator.sent_speed() == 1640
+    assert not (root(racer) / "gpio" / "gpio436").exists()
+
+
+def test_the_cars_own_calibration_gives_the_pulses_and_the_car_file_the_rest(
+    racer: FakeDeepRacer, tmp_path: Path, equipped: Callable[..., Car]
+) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(DEFAULTS, indent=3))
+    actuator = open_actuator(equipped(racer.hardware | {"calibration": str(path)}, neutral="brake"))
+    steering, speed = actuator.steering_map, actuator.speed_map
+    assert (steering.centre, steering.left, steering.right) == (1450, (0.55, 1700), (-0.6, 1200))
+    assert speed.neutral == 1446 and speed.forward[-1] == (4.0, 1311) and speed.reverse[-1] == (2.0, 1603.5)
+    # A tenth of the way to the fastest stays a tenth of it.
+    assert speed.forward[0] == (0.0, pytest.approx(1446 - 0.1 * 135))
+    assert speed.reverse[0] == (0.0, pytest.approx(1446 + 40 / 300 * 157.5))
+    assert speed.brake == pytest.approx(1446 + 200 / 300 * 157.5)
+    actuator.write(0.0, 0.55, 4.0)
+    assert last(racer, 2)[1:] == (1700, 1311)
+    without = calibrated(steering, speed.model_copy(update={"reverse": ()}), path)[1]
+    assert without.reverse == () and without.neutral == 1446
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: "{", "calibration file is not valid JSON"),
+        (lambda c: "[" * 60_000, "calibration file is not valid JSON"),
+        (lambda c: " " * 100_000, "a calibration file of over"),
+        (lambda c: "[]", "calibration file is refused: whole file"),
+        (lambda c: "\xff", "calibration file is "),
+        (lambda c: c.pop("Calibration") and None, "refused: Calibration: missing"),
+        (lambda c: c["Calibration"].pop("Servo") and None, "refused: Calibration.Servo: missing"),
+        (lambda c: c["Calibration"]["Motor"].pop("mid") and None, "refused: Calibration.Motor.mid: missing"),
+        (lambda c: c["Calibration"]["Motor"].update(mid=float("nan")), "refused: Calibration.Motor.mid: "),
+        (lambda c: c["Calibration"]["Motor"].update(mid=1700000), "Calibration.Motor: min, mid and max must rise"),
+        (lambda c: c["Calibration"]["Servo"].update(max=17000000), "Calibration.Servo: min, mid and max must rise"),
+        (lambda c: c["Calibration"]["Servo"].update(polarity=0), "refused: Calibration.Servo.polarity: "),
+    ],
+)
+def test_a_calibration_file_that_is_damaged_is_refused(
+    tmp_path: Path, equipped: Callable[..., Car], change: Callable[[Any], str | None], message: str
+) -> None:
+    content = json.loads(json.dumps(DEFAULTS))
+    text = change(content)
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(content) if text is None else text)
+    with pytest.raises(OutlapError) as caught:
+        open_actuator(equipped({"driver": "deepracer", "calibration": str(path)}))
+    assert message in str(caught.value) and str(path) in str(caught.value) and "\n" not in str(caught.value)
+    path.unlink()
+    with pytest.raises(OutlapError, match="cannot read the calibration file: No such file"):
+        open_actuator(equipped({"driver": "deepracer", "calibration": str(path)}))
+
+
+def test_the_stand_in_tells_what_the_kernel_would_have_refused(tmp_path: Path) -> None:
+    with FakeDeepRacer(tmp_path / "sys", delay=0.0) as racer:
+        chip, gpio = tmp_path / "sys" / "pwm" / "pwmchip0", tmp_path / "sys" / "gpio"
+        for path, value in (
+            (chip / "export", "0"),
+            (chip / "export", "0"),
+            (chip / "export", "16"),
+            (chip / "pwm0" / "enable", "1"),
+            (chip / "pwm0" / "duty_cycle", "1500000"),
+            (chip / "pwm0" / "period", "20 ms"),
+            (gpio / "export", "436"),
+            (gpio / "gpio436" / "value", "0"),
+            (gpio / "gpio436" / "direction", "sideways"),
+        ):
+            end = time.monotonic() + PATIENCE
+            while not path.exists():
+                assert time.monotonic() < end
+                time.sleep(0.005)
+            with path.open("a") as file:
+                file.write(f"{value}\n")
+        while len(racer.problems) < 7:
+            assert time.monotonic() < end, racer.problems
+            time.sleep(0.005)
+        assert [problem.split(":")[0] for problem in racer.problems] == [
+            "pwmchip0/export = '0'",
+            "pwmchip0/export = '16'",
+            "pwm0/enable = '1'",
+            "pwm0/duty_cycle = '1500000'",
+            "pwm0/period = '20 ms'",
+            "gpio436/value = '0'",
+            "gpio436/direction = 'sideways'",
+        ]
+        assert racer.history() == []
+    assert not (tmp_path / "sys").exists()
+
+
+def test_it_runs_as_a_program_that_prints_what_it_is_told(tmp_path: Path, equipped: Callable[..., Car]) -> None:
+    path = tmp_path / "sys"
+    words = [sys.executable, "-m", "outlap.drivers.fakes.deepracer", str(path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        lines = iter(program.stdout.readline, "")
+        try:
+            next(line for line in lines if "Ctrl-C" in line)
+            chip, line = path / "pwm" / "pwmchip0", path / "gpio" / "gpio436"
+            open_actuator(equipped({"driver": "deepracer", "chip": str(chip), "enable": str(line)})).write(0, 0.55, 0)
+            assert next(line for line in lines if "1900 µs" in line).endswith("speed    1500 µs\n")
+            refused = subprocess.run(words, capture_output=True, text=True)
+        finally:
+            program.terminate()
+        assert program.wait(PATIENCE) == 0 and not path.exists()
+    assert refused.returncode == 1
+    assert refused.stderr == f"error: {path}: no folder can be made there: File exists.\n"
+
+
+def test_the_shipped_car_has_the_pulses_of_the_cars_own_software() -> None:
+    car = load_car("deepracer")
+    assert car.actuator is not None and car.actuator.driver == "deepracer"
+    path = share_directory() / "config" / "cars" / "deepracer.yaml"
+    assert "aws-deepracer-servo-pkg" in path.read_text()
+    steering, speed = car.actuator.steering, car.actuator.speed
+    assert (steering.centre, steering.left[1], steering.right[1]) == (1450, 1700, 1200)
+    assert (speed.neutral, speed.forward[-1][1], speed.reverse[-1][1]) == (1446, 1311, 1603.5)
