@@ -23,7 +23,7 @@ def test_a_car_is_found_by_name_and_by_path() -> None:
 def test_every_key_of_the_file_is_explained(path: Path) -> None:
     for line in path.read_text().splitlines():
         key, _, value = line.partition(":")
-        if key.startswith("  ") and value.strip() and key.strip() != "driver":
+        if key.startswith("  ") and value.strip() and key.strip() != "driver" and "#" not in key:
             assert "#" in value, f"{key.strip()} has no comment"
 
 
