@@ -49,6 +49,14 @@ def last(racer: FakeDeepRacer, count: int) -> Sent:
     return racer.history()[-1]
 
 
+def seen(racer: FakeDeepRacer, steering: float, speed: float) -> None:
+    """Wait until these are the pulses that come out."""
+    end = time.monotonic() + PATIENCE
+    while racer.history()[-1][1:] != (steering, speed):
+        assert time.monotonic() < end, racer.history()
+        time.sleep(0.005)
+
+
 def root(racer: FakeDeepRacer) -> Path:
     return Path(str(racer.hardware["chip"])).parent.parent
 
@@ -120,16 +128,10 @@ def test_another_period_is_set_right_while_nothing_comes_out(
     for name, value in (("enable", "0"), ("duty_cycle", "900000"), ("period", left), ("enable", "1")):
         with (channel / name).open("a") as file:
             file.write(f"{value}\n")
+    seen(racer, 1500, 900)
     before = len(racer.history())
-    while (sent := racer.history()[-1].speed) != 900:
-        assert sent is None or sent == 1500 or time.monotonic() > 0
-        time.sleep(0.005)
-    actuator = open_actuator(car)
-    actuator.send(1600.0, 1600.0)
-    end = time.monotonic() + PATIENCE
-    while racer.history()[-1].speed != 1600:
-        assert time.monotonic() < end
-        time.sleep(0.005)
+    open_actuator(car).send(1600.0, 1600.0)
+    seen(racer, 1600, 1600)
     assert {sent.speed for sent in racer.history()[before:]} <= {900, None, 1600}
     assert (channel / "period").read_text().split()[-1] == "20000000"
 
@@ -161,7 +163,7 @@ def test_a_refused_pulse_is_told_and_the_next_one_succeeds(racer: FakeDeepRacer,
             break
         except ActuatorError:
             assert time.monotonic() < end
-    assert last(racer, 3)[1:] == (1700, 1770)
+    seen(racer, 1700, 1770)
     racer.fail(None)
     for now in (0.3, 0.4, 0.5):
         with pytest.raises(ActuatorError):
@@ -170,7 +172,7 @@ def test_a_refused_pulse_is_told_and_the_next_one_succeeds(racer: FakeDeepRacer,
         actuator.sent_speed()
     racer.fail(0)
     actuator.stop(0.6)
-    assert last(racer, 4)[1:] == (1700, 1500)
+    seen(racer, 1700, 1500)
 
 
 def test_the_drive_is_written_even_where_the_steering_is_refused(
