@@ -9,25 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Literal, Self
-
-from pydantic import ConfigDict, Field, model_validator
 
 from outlap.drivers.actuator import ActuatorError, SignalActuator
-from outlap.errors import OutlapError
-from outlap.files import Model, read_bytes, validate
+from outlap.drivers.deepracer_calibration import calibrated
 from outlap.vehicle.car import Car
-from outlap.vehicle.hardware import PULSES, DeepRacerPwm, check_pulse
-from outlap.vehicle.signals import SpeedMap, SteeringMap
+from outlap.vehicle.hardware import DeepRacerPwm, check_pulse
 
 PWM_CLASS = Path("/sys/class/pwm")
 PERIOD = 20_000_000  # ns: SERVO_PERIOD of servo_mgr.hpp
 LOOKS, BETWEEN = 100, 0.01  # times, and s: how long what was exported may take to appear, udev's permissions included
-LARGEST = 64 * 1024  # bytes of a calibration file; the car's own has about 400
 
 
 class DeepRacerActuator(SignalActuator):
@@ -51,7 +44,10 @@ class DeepRacerActuator(SignalActuator):
         self._line = _line(Path(pwm.enable)) if pwm.enable else None
 
     def send(self, steering: float | None, speed: float | None) -> None:
-        let_out = self._let_out()
+        try:
+            let_out = self._let_out()
+        except ActuatorError:
+            let_out = False  # told in the end, when the pulses have been tried
         if speed is None and not let_out:
             speed = self.speed_map.neutral  # what its channel still holds is somebody else's, and is not to be let out
         pulses = [(folder, p) for folder, p in ((self._steering, steering), (self._speed, speed)) if p is not None]
@@ -85,83 +81,6 @@ class DeepRacerActuator(SignalActuator):
             return True
         direction = self._line / "direction"
         return (not direction.exists() or _read(direction) == "out") and _read(self._line / "value") == "0"
-
-
-class CalibratedPulses(Model):
-    """Three pulses in ns, as the DeepRacer's own software keeps them: at -1, 0 and 1 times the polarity."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    min: int
-    mid: int
-    max: int
-    polarity: Literal[1, -1]
-
-    @model_validator(mode="after")
-    def _are_pulses(self) -> Self:
-        shortest, longest = PULSES
-        if not shortest * 1000 <= self.min < self.mid < self.max <= longest * 1000:
-            raise ValueError(f"min, mid and max must rise, from {shortest * 1e3:.0f} to {longest * 1e3:.0f} ns")
-        return self
-
-    @property
-    def ahead(self) -> float:
-        """µs, all the way to the left, or forward."""
-        return (self.max if self.polarity > 0 else self.min) / 1000
-
-    @property
-    def back(self) -> float:
-        """µs, all the way to the right, or backwards."""
-        return (self.min if self.polarity > 0 else self.max) / 1000
-
-
-class _Calibration(Model):
-    model_config = ConfigDict(extra="ignore")
-
-    servo: Annotated[CalibratedPulses, Field(alias="Servo")]
-    motor: Annotated[CalibratedPulses, Field(alias="Motor")]
-
-
-class _CalibrationFile(Model):
-    model_config = ConfigDict(extra="ignore")
-
-    calibration: Annotated[_Calibration, Field(alias="Calibration")]
-
-
-def calibrated(steering: SteeringMap, speed: SpeedMap, path: Path) -> tuple[SteeringMap, SpeedMap]:
-    """The maps with the pulses of the car's own calibration file; angles and speeds stay what the car file says.
-
-    Pulses between neutral and the fastest keep their share of the way.
-
-    Raises:
-        OutlapError: the file is missing, or refused.
-    """
-    try:
-        content = json.loads(read_bytes(path, "calibration file", LARGEST))
-    except (ValueError, RecursionError) as error:
-        raise OutlapError(f"{path}: the calibration file is not valid JSON: {error}.") from error
-    found = validate(content, _CalibrationFile, str(path), "calibration file").calibration
-    servo, motor = found.servo, found.motor
-    neutral, ahead = motor.mid / 1000, speed.forward[-1][1]
-    back = speed.reverse[-1][1] if speed.reverse else 2 * speed.neutral - ahead
-
-    def moved(signal: float, end: float, to: float) -> float:
-        return neutral + (signal - speed.neutral) * (to - neutral) / (end - speed.neutral)
-
-    return (
-        SteeringMap(
-            centre=servo.mid / 1000, left=(steering.left[0], servo.ahead), right=(steering.right[0], servo.back)
-        ),
-        SpeedMap.model_validate(
-            speed.model_dump()
-            | {
-                "neutral": neutral,
-                "forward": [(v, moved(signal, ahead, motor.ahead)) for v, signal in speed.forward],
-                "reverse": [(v, moved(signal, back, motor.back)) for v, signal in speed.reverse],
-                "brake": None if speed.brake is None else moved(speed.brake, back, motor.back),
-            }
-        ),
-    )
 
 
 def _chip_folder(chip: str) -> Path:
@@ -231,9 +150,10 @@ def _write(path: Path, value: str) -> None:
     try:
         os.write(handle, f"{value}\n".encode())
     except OSError as error:
-        raise ActuatorError(
-            f"{path} did not take {value}: {error.strerror or error}; check the car's power."
-        ) from error
+        advice = "check the car's power"
+        if error.errno == errno.EBUSY:  # what other software holds is not changed under it
+            advice = "stop what else uses that chip (sudo systemctl stop deepracer-core)"
+        raise ActuatorError(f"{path} did not take {value}: {error.strerror or error}; {advice}.") from error
     finally:
         os.close(handle)
 

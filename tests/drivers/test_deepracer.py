@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ import pytest
 
 from outlap.drivers import deepracer
 from outlap.drivers.actuator import ActuatorError
-from outlap.drivers.deepracer import calibrated
+from outlap.drivers.deepracer_calibration import calibrated
 from outlap.drivers.fakes.deepracer import FakeDeepRacer
 from outlap.drivers.fakes.standin import Sent
 from outlap.drivers.opening import open_actuator
@@ -187,6 +189,29 @@ def test_the_drive_is_written_even_where_the_steering_is_refused(
         actuator.write(0.1, 0.0, 0.0)
     assert last(racer, 3).speed == 1500
     steering.write_text("1500000\n")
+
+
+def test_the_drive_is_written_even_where_the_line_is_gone(racer: FakeDeepRacer, equipped: Callable[..., Car]) -> None:
+    actuator = open_actuator(equipped(racer.hardware))
+    actuator.write(0.0, 0.0, 1.0)
+    last(racer, 2)
+    (root(racer) / "gpio" / "gpio436" / "value").unlink()
+    with pytest.raises(ActuatorError, match=r"gpio436/value is not there \(any more\)"):
+        actuator.stop(0.1)
+    assert last(racer, 3).speed == 1500
+
+
+def test_what_other_software_holds_is_told(
+    racer: FakeDeepRacer, equipped: Callable[..., Car], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> int:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    actuator = open_actuator(equipped(racer.hardware))
+    with monkeypatch.context() as patched:
+        patched.setattr(deepracer.os, "write", busy)
+        with pytest.raises(ActuatorError, match=r"Device or resource busy; stop what else uses that chip \(sudo syst"):
+            actuator.send(1500.0, 1500.0)
 
 
 def test_what_is_no_pulse_is_never_written(racer: FakeDeepRacer, equipped: Callable[..., Car]) -> None:

@@ -14,7 +14,7 @@ from outlap.drivers.fakes.pca9685 import Chip, FakePca9685
 from outlap.drivers.i2c import Message
 from outlap.drivers.opening import open_actuator
 from outlap.drivers.pca9685 import prescale
-from outlap.vehicle.car import Car
+from outlap.vehicle.car import Car, load_car
 
 ADDRESS = 0x40
 
@@ -218,6 +218,18 @@ def test_the_registers_of_the_stand_in_follow_the_data_sheet() -> None:
     chip.write(1.1, b"\xfa\x00\x00\x00\x10")
     chip.write(1.2, b"\xfa")
     assert chip.pulse(15) is None and chip.read(4) == bytes(4)  # to be written only
+
+
+def test_the_shipped_donkeycar_sends_the_counts_of_donkeycars_own_defaults(tmp_path: Path) -> None:
+    car = load_car("donkeycar")
+    assert car.actuator is not None and car.actuator.driver == "pca9685"
+    with FakePca9685(tmp_path / "i2c") as chip:
+        actuator = open_actuator(car.model_copy(update={"actuator": car.actuator.model_copy(update=chip.hardware)}))
+        # STEERING_LEFT_PWM 460, STEERING_RIGHT_PWM 290 and THROTTLE_STOPPED_PWM 370 of cfg_complete.py
+        for angle, count in ((0.4, 460), (-0.4, 290), (0.0, 375)):
+            actuator.write(0.0, angle, 0.0)
+            registers = chip.chip.registers[0x06:0x0E]
+            assert (registers[2] | registers[3] << 8, registers[6] | registers[7] << 8) == (370, count)
 
 
 def test_it_runs_as_a_program_that_prints_what_it_is_told(tmp_path: Path, equipped: Callable[..., Car]) -> None:
