@@ -26,6 +26,7 @@ VERBS = (
     ("calibrate", "outlap.cli.calibrate", "app"),
     ("launch", "outlap.cli.launch", "launch"),
     ("record", "outlap.cli.record", "record"),
+    ("replay", "outlap.cli.replay", "replay"),
 )
 
 # What an install without an extra lacks, by the modules' names.

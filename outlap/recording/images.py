@@ -65,10 +65,15 @@ def to_picture(recording: Recording, message: Message) -> Picture:
     content = recording.decode(message)
     try:
         pixels = _compressed(content) if message.type == KINDS[1] else _plain(content)
-        stamp = content.header.stamp.sec * 1_000_000_000 + content.header.stamp.nanosec
+        stamp = to_nanoseconds(content)
     except (ValueError, AttributeError, TypeError, cv2.error) as error:
         raise OutlapError(f"{recording.path}: a picture on {message.topic} is refused: {error}.") from error
     return Picture(stamp, message.received, pixels)
+
+
+def to_nanoseconds(content: Any) -> int:
+    """The stamp in the header of a decoded message, ns."""
+    return content.header.stamp.sec * 1_000_000_000 + content.header.stamp.nanosec
 
 
 def _pictures(recording: Recording, topic: str) -> Iterator[Picture]:

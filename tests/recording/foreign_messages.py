@@ -18,7 +18,15 @@ uint32 step
 uint8[] data
 {HEADER}"""
 COMPRESSED = f"std_msgs/Header header\nstring format\nuint8[] data\n{HEADER}"
-DEFINITIONS = {"sensor_msgs/msg/Image": IMAGE, "sensor_msgs/msg/CompressedImage": COMPRESSED}
+STATE = f"std_msgs/Header header\nstring[] name\nfloat64[] position\nfloat64[] velocity\nfloat64[] effort\n{HEADER}"
+VECTOR = f"{LINE}\nMSG: geometry_msgs/Vector3\nfloat64 x\nfloat64 y\nfloat64 z"
+TWIST = f"{LINE}\nMSG: geometry_msgs/Twist\nVector3 linear\nVector3 angular\n{VECTOR}"
+DEFINITIONS = {
+    "sensor_msgs/msg/Image": IMAGE,
+    "sensor_msgs/msg/CompressedImage": COMPRESSED,
+    "sensor_msgs/msg/JointState": STATE,
+    "geometry_msgs/msg/TwistStamped": f"std_msgs/Header header\nTwist twist\n{HEADER}\n{TWIST}",
+}
 
 Entry = tuple[str, str, dict[str, Any]]  # topic, type, content
 

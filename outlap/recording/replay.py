@@ -1,0 +1,275 @@
+"""Runs a policy over a recording, and compares what it wants with what was really sent to the motor."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from outlap.camera.warp import Warp
+from outlap.errors import OutlapError
+from outlap.files import YAML_LOADER, Model, validate
+from outlap.policy.runtime import MAX_GAP, Driver, Policy
+from outlap.recording.images import RAW_TOPIC, VIEW_TOPIC, Picture, read_images, to_nanoseconds
+from outlap.recording.read import Message, Recording
+from outlap.recording.tape import OWN
+from outlap.vehicle.car import Car
+
+# What says how the car was driven, the best first: what reached the motor, then what it was told.
+SOURCES = {
+    "/motor/state": "sent to the motor",
+    "/cmd_vel/hand": "a person's commands",
+    "/cmd_vel": "the policy's commands",
+}
+MOVING = 0.05  # m/s; below it the motor holds the steering, which then says nothing
+LATEST = 500_000_000  # ns; what was sent longer ago than this says nothing of a picture
+WORST, APART = 8, 2.0  # places that are told, and s between two of them
+
+Floats = NDArray[np.float64]
+
+
+class Place(Model):
+    """A moment in which the policy would have steered otherwise."""
+
+    time_s: float  # since the recording's beginning
+    curvature: tuple[float, float]  # 1/m, recorded and the policy's
+    speed: tuple[float, float]  # m/s, likewise
+
+
+class Result(Model):
+    """How a policy steers over a recording, against what was recorded."""
+
+    recording: str
+    policy: str
+    digest: str
+    recorded_digest: str  # of the policy that drove, where one is known
+    car: str
+    pictures: str  # topic
+    against: str  # topic, or empty where nothing was recorded to compare with
+    frames: int
+    restarts: int  # of the policy's memory, at gaps of more than 0.5 s
+    compared: int  # frames in which the car was driven and the policy's answer is finite
+    curvature_rms: float  # 1/m, of the difference
+    curvature_bias: float  # 1/m, its mean, positive where the policy wants further to the left
+    curvature_p95: float  # 1/m, below which 95% of the differences lie
+    speed_rms: float  # m/s
+    worst: list[Place]
+    problems: list[str]
+
+
+class Driven(NamedTuple):
+    """What was recorded to be done at one time."""
+
+    received: int  # ns
+    stamp: int  # ns; that of the picture it answers, where a policy drives
+    curvature: float  # 1/m, left positive
+    speed: float  # m/s
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Recorded and wanted, over the pictures (n,); NaN where unknown.
+
+    Attributes:
+        time: s since the recording's beginning.
+        recorded, wanted: (n, 2) curvature in 1/m, left positive, and speed in m/s.
+    """
+
+    time: Floats
+    recorded: Floats
+    wanted: Floats
+
+    @property
+    def compared(self) -> NDArray[np.bool_]:
+        """(n,) where the car was driven, and both are known."""
+        known = np.isfinite(self.recorded).all(axis=1) & np.isfinite(self.wanted).all(axis=1)
+        return known & (np.abs(np.nan_to_num(self.recorded[:, 1])) >= MOVING)
+
+
+def views(recording: Recording, policy: Policy, car: Car, raw: bool) -> Iterator[Picture]:
+    """The recorded canonical views; with ``raw`` those that ``car``'s calibration makes of the camera's own frames.
+
+    Raises:
+        OutlapError: there are none; or, at a picture, that it does not fit the car or the policy.
+    """
+    pictures = read_images(recording, RAW_TOPIC if raw else VIEW_TOPIC)
+    warp = Warp(car.camera, policy.contract.observation.view) if raw else None
+    return _checked(pictures, warp, recording)
+
+
+def replay(
+    policy: Policy,
+    recording: Recording,
+    car: Car,
+    raw: bool = False,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Result, Curves]:
+    """Show a recording's pictures to ``policy``, as its node would, and compare.
+
+    Args:
+        policy: the policy.
+        recording: with pictures, and what the car did.
+        car: the car that was recorded: its wheelbase and wheels, and with ``raw`` its calibration.
+        raw: whether to make the canonical views anew from the camera's own frames.
+        report: called with pictures done and their total.
+
+    Raises:
+        OutlapError: the recording has no such pictures, or they do not fit the policy or the car.
+    """
+    topic = RAW_TOPIC if raw else VIEW_TOPIC
+    pictures = views(recording, policy, car, raw)
+    total = recording.topics[topic].messages
+    driver = Driver(policy)
+    stamps: list[int] = []
+    received: list[int] = []
+    wanted: list[tuple[float, float]] = []
+    for picture in pictures:
+        wanted.append(driver.act(picture.stamp * 1e-9, picture.pixels))
+        stamps.append(picture.stamp)
+        received.append(picture.received)
+        report(len(stamps), total)
+    if not stamps:
+        raise OutlapError(
+            f"{recording.path}: not one picture on {topic} can be used. {' '.join(recording.problems[:1])}"
+        )
+    against = next((source for source in SOURCES if source in recording.topics), "")
+    driven = sorted(_driven(recording, against, car)) if against else []
+    curves = Curves(
+        time=(np.array(received) - recording.begin) * 1e-9,
+        recorded=_answers(stamps, received, driven),
+        wanted=np.array(wanted, dtype=float),
+    )
+    steps = np.diff(np.array(stamps)) * 1e-9
+    return _result(
+        policy, recording, car, curves, topic, against, int(((steps <= 0) | (steps > MAX_GAP)).sum())
+    ), curves
+
+
+def _checked(pictures: Iterator[Picture], warp: Warp | None, recording: Recording) -> Iterator[Picture]:
+    for picture in pictures:
+        if warp is not None:
+            yield picture._replace(pixels=warp(picture.pixels))
+        elif picture.pixels.ndim == 2:
+            yield picture
+        else:
+            raise OutlapError(f"{recording.path}: the pictures on {VIEW_TOPIC} are coloured, no canonical view is.")
+
+
+def _driven(recording: Recording, topic: str, car: Car) -> Iterator[Driven]:
+    """What a topic says of how the car was driven; what cannot be decoded is left out and told of."""
+    for message in recording.messages((topic,)):
+        try:
+            state = topic == "/motor/state"
+            stamp, curvature, speed = _state(recording, message, car) if state else _twist(recording, message)
+        except OutlapError as error:
+            if str(error) not in recording.problems:
+                recording.problems.append(str(error))
+            continue
+        yield Driven(message.received, stamp, curvature, speed)
+
+
+def _state(recording: Recording, message: Message, car: Car) -> tuple[int, float, float]:
+    """Stamp, curvature and speed of a sensor_msgs/JointState: the steering angle in rad, the wheel speed in rad/s."""
+    stamp, angle, turning = _numbers(recording, message, lambda content: (content.position[0], content.velocity[1]))
+    return stamp, math.tan(angle) / car.axles.wheelbase, turning * car.axles.wheel_radius
+
+
+def _twist(recording: Recording, message: Message) -> tuple[int, float, float]:
+    stamp, speed, turning = _numbers(
+        recording, message, lambda content: (content.twist.linear.x, content.twist.angular.z)
+    )
+    return stamp, (turning / speed if abs(speed) >= MOVING else 0.0), speed
+
+
+def _numbers(
+    recording: Recording, message: Message, read: Callable[[Any], tuple[Any, Any]]
+) -> tuple[int, float, float]:
+    """A message's stamp in ns, and what ``read`` finds in its content."""
+    content = recording.decode(message)
+    try:
+        first, second = read(content)
+        return to_nanoseconds(content), float(first), float(second)
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise OutlapError(f"{recording.path}: a message on {message.topic} says nothing of the driving.") from error
+
+
+def _answers(stamps: list[int], received: list[int], driven: list[Driven]) -> Floats:
+    """(n, 2) of what was done about each picture: what bears its stamp, or else what was sent last before the next."""
+    by_stamp = {one.stamp: one for one in driven}  # the last of each: the motor comes up to it in steps
+    times = [one.received for one in driven]
+    found = np.full((len(stamps), 2), np.nan)
+    for row, (stamp, at) in enumerate(zip(stamps, received, strict=True)):
+        answer = by_stamp.get(stamp)
+        if answer is None:
+            until = min([at + LATEST, *received[row + 1 : row + 2]])
+            place = bisect_left(times, until) - 1
+            answer = driven[place] if place >= 0 and at - times[place] <= LATEST else None
+        if answer is not None:
+            found[row] = answer.curvature, answer.speed
+    return found
+
+
+def _result(
+    policy: Policy, recording: Recording, car: Car, curves: Curves, topic: str, against: str, restarts: int
+) -> Result:
+    compared = curves.compared
+    gap = (curves.wanted - curves.recorded)[compared]
+    sizes = np.abs(gap[:, 0]) if len(gap) else np.zeros(1)
+    facts = recording.metadata.get(OWN, {})
+    return Result(
+        recording=str(recording.path),
+        policy=str(policy.path or ""),
+        digest=policy.digest,
+        recorded_digest=facts.get("policy_digest", ""),
+        car=car.name,
+        pictures=topic,
+        against=against,
+        frames=len(curves.time),
+        restarts=restarts,
+        compared=len(gap),
+        curvature_rms=float(np.sqrt((sizes**2).mean())),
+        curvature_bias=float(gap[:, 0].mean()) if len(gap) else 0.0,
+        curvature_p95=float(np.percentile(sizes, 95)),
+        speed_rms=float(np.sqrt((gap[:, 1] ** 2).mean())) if len(gap) else 0.0,
+        worst=_worst(curves),
+        problems=recording.problems,
+    )
+
+
+def _worst(curves: Curves) -> list[Place]:
+    """The moments of largest difference in curvature, the worst first, none too near to a worse one."""
+    gap = np.where(curves.compared, np.abs(curves.wanted[:, 0] - curves.recorded[:, 0]), -1.0)
+    chosen: list[int] = []
+    for row in np.argsort(-gap, kind="stable").tolist():
+        if gap[row] < 0 or len(chosen) == WORST:
+            break
+        if all(abs(curves.time[row] - curves.time[other]) >= APART for other in chosen):
+            chosen.append(row)
+    pairs = np.stack([curves.recorded, curves.wanted], axis=1)  # (n, recorded or wanted, curvature or speed)
+    return [
+        Place(time_s=float(curves.time[row]), curvature=tuple(pairs[row, :, 0]), speed=tuple(pairs[row, :, 1]))
+        for row in chosen
+    ]
+
+
+def recorded_car(recording: Recording) -> Car | None:
+    """The car whose file is kept in a recording; None where none is.
+
+    Raises:
+        OutlapError: the file is refused.
+    """
+    text = recording.metadata.get(OWN, {}).get("car_file")
+    if not text:
+        return None
+    where = f"the car file kept in {recording.path}"
+    try:
+        content = yaml.load(text, Loader=YAML_LOADER)
+    except yaml.YAMLError as error:
+        raise OutlapError(f"{where} is not valid YAML: give the car with --car.") from error
+    return validate(content, Car, where, "car file")
