@@ -60,6 +60,13 @@ class HandLink:
             self.device.press(DEAD_MAN)
             self.probe.spin(0.3)
 
+    def press_dead_man(self) -> None:
+        """Let go of the switch, and hold it again."""
+        self.device.press(DEAD_MAN, down=False)
+        self.probe.spin(0.3)
+        self.device.press(DEAD_MAN)
+        self.probe.spin(0.1)
+
     def until_neutral(self, inject: Callable[[HandLink], None]) -> float:
         """Seconds from the injection to the first zero speed that the motor writes after it."""
         assert self._moves()
