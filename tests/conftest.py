@@ -23,7 +23,7 @@ from outlap.track.track import Track
 from outlap.vehicle.car import Car, load_car
 
 # Fixtures and hooks of tests in several rooms; modules beside this file.
-pytest_plugins = ("live_graph", "motor_bench", "fault_figures")
+pytest_plugins = ("live_graph", "motor_bench", "hand_link", "fault_figures")
 
 RING_RADIUS = 1.2  # m, of the centre line
 RING_HALF_WIDTH = 0.4  # m

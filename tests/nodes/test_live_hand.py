@@ -9,23 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_figures import FULL
 from geometry_msgs.msg import TwistStamped
-from hand_link import CUTS, DEAD_MAN, HandLink, release_dead_man
+from hand_link import HandLink, release_dead_man
 from outlap_nodes.messages import LATEST
 
 from outlap.launching.domain import Domain
 from outlap.launching.environment import ros_environment
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture
-def link(probe: Any, start: Callable[..., Any], tmp_path: Path) -> HandLink:
-    start("motor")
-    link = HandLink(probe, start, tmp_path / "js0")
-    yield link
-    link.device.cut()
 
 
 @pytest.fixture
@@ -48,24 +39,6 @@ def test_drives_stops_when_let_go_and_when_the_link_is_cut(link: HandLink) -> No
     link.until_neutral(release_dead_man)
     link.press_dead_man()
     link.probe.until(lambda: link.speeds[-1][1] > 0, "driving on: the car stood armed")
-
-
-@pytest.mark.fault(11)
-def test_neutral_when_the_link_is_cut(link: HandLink, measured: Callable[..., None]) -> None:
-    """At full length twenty times each, as all faults are."""
-    times = 20 if FULL else 1
-    for name, cut in CUTS.items():
-        worst = 0.0
-        for _ in range(times):
-            link.mend()
-            link.drive()
-            worst = max(worst, link.until_neutral(cut))
-            assert link.stays_neutral(0.6)
-            link.mend()
-            link.device.press(DEAD_MAN)
-            assert link.stays_neutral(0.5)
-        print(f"{name}: neutral after {worst * 1000:.0f} ms")
-        measured(f"neutral, {name}", worst, limit=0.3, injections=times)
 
 
 def test_arm_and_disarm_from_the_command_line(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from geometry_msgs.msg import TwistStamped
 from live_graph import PATIENCE, Probe
 from nav_msgs.msg import Odometry
 from outlap_nodes.messages import LATEST, to_yaw
@@ -19,6 +20,7 @@ from std_msgs.msg import Float64
 
 from outlap.launching.domain import Domain, claim_domain
 from outlap.launching.environment import ros_environment
+from outlap.vehicle.car import load_car
 
 pytestmark = pytest.mark.live
 
@@ -58,6 +60,19 @@ class Watch:
         self.seat.hold(UP)
         self.probe.until(lambda: self.speeds[-1] > 5, "driving")
 
+    def policy_sends(self) -> None:
+        """From now on there is a policy, which drives straight on at 0.5 m/s."""
+        publisher = self.probe.node.create_publisher(TwistStamped, "/cmd_vel", LATEST)
+        twist = TwistStamped()
+        twist.header.frame_id, twist.twist.linear.x = "base_link", 0.5
+
+        def send() -> None:
+            twist.header.stamp = self.probe.node.get_clock().now().to_msg()
+            publisher.publish(twist)
+
+        self.probe.node.create_timer(0.02, send)
+        self.probe.spin(0.5)
+
     def neutral_after(self, what: str) -> None:
         began = time.monotonic()
         self.probe.until(lambda: self.speeds[-1] == 0, "neutral", patience=5)
@@ -88,7 +103,12 @@ def test_keys_drive_and_q_leaves_the_car_disarmed_and_the_terminal_as_it_was(wat
     probe.until(lambda: "DISARMED: by request" in seat.line, "disarming")
     seat.type(b"p")
     probe.until(lambda: "motor: arming refused: no command from the policy" in seat.shown, "a refusal being told")
-    watch.drive()
+    watch.policy_sends()
+    seat.type(b"p")
+    probe.until(lambda: "armed · the policy drives" in seat.line, "the policy driving")
+    probe.until(lambda: watch.speeds[-1] == pytest.approx(load_car().wheel_speed(0.5)), "the policy's speed")
+    seat.hold(UP)
+    probe.until(lambda: "armed · you drive" in seat.line, "taking over")
     seat.type(b"q")
     probe.until(lambda: seat.process.poll() is not None, "its end")
     assert seat.process.returncode == 0
