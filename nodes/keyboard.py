@@ -1,4 +1,4 @@
-"""keyboard: drives from the keys of the terminal that it runs in, and from /joy where somebody publishes that.
+"""keyboard: drives from the keys of the terminal that it runs in, and from /joy where that is wanted.
 
 Runs in the foreground: its standard input must be a terminal. It takes the car and the clock to stamp with from the
 motor, so it can be started beside any running graph. However it ends, it disarms if it still can; where it cannot
@@ -43,6 +43,7 @@ class Parameters(Model):
     """See config/drive.yaml."""
 
     config: str
+    joystick: bool
 
 
 class KeyboardNode(Node):
@@ -51,7 +52,8 @@ class KeyboardNode(Node):
     def __init__(self, stack: contextlib.ExitStack) -> None:
         super().__init__("keyboard", automatically_declare_parameters_from_overrides=True)
         self.exit_code: int | None = None
-        self._config = load_hand(read_parameters(self, Parameters).config)
+        parameters = read_parameters(self, Parameters)
+        self._config, self._hears_joy = load_hand(parameters.config), parameters.joystick
         self._decoder, self._keys, self._pad = Decoder(), Keys(self._config.keyboard), Pad(self._config.joystick)
         self._helm: Helm | None = None
         self._sent = (0.0, 0.0)  # rad, m/s
@@ -99,7 +101,7 @@ class KeyboardNode(Node):
         if self._ticks % SHOW_EVERY == 0:
             state, reason = self._helm.motor
             hand, (angle, speed) = self._helm.hand, self._sent
-            self._terminal.show(line(Standing(state, reason, hand.drives, speed, angle, hand.limit)))
+            self._terminal.show(line(Standing(state, reason, hand.who, speed, angle, hand.limit)))
 
     def _wait_for_motor(self) -> None:
         """Learn from the motor which car it is, and whether time is a simulator's."""
@@ -117,7 +119,10 @@ class KeyboardNode(Node):
             self._wheel_radius = car.axles.wheel_radius
             self._helm = Helm(self, self._config, car, self._terminal.say)
             self.create_subscription(JointState, "/motor/state", self._state, RECORD)
-            self.create_subscription(Joy, "/joy", self._joy, RECORD)
+            if self._hears_joy and "hand" in self.get_node_names():
+                self._terminal.say("the joystick drives by the node /hand, which runs already")
+            elif self._hears_joy:
+                self.create_subscription(Joy, "/joy", self._joy, RECORD)
 
     def _joy(self, message: Joy) -> None:
         assert self._helm is not None

@@ -61,6 +61,7 @@ def run_drive(track: str | None, car: str | None, joystick: str | None, config: 
         environment = ros_environment(domain)
         words = [*require_program("keyboard", environment), "--ros-args"]
         words += [] if config is None else ["-p", f"config:={config.resolve()}"]
+        words += ["-p", f"joystick:={str(joystick is not None).lower()}"]
         graph = None
         if own is not None or joystick is not None:
             path = find_launch_file("hand")

@@ -40,11 +40,19 @@ class Hand:
         self._arm_from: float | None = None  # since when it is waited for the motor to hear the hand
         self._policy_at: float | None = None  # when to ask it to arm for the policy
         self._requests: list[bool] = []
+        self._lost = False  # whether the link was lost while driving, and nobody has taken the car since
 
     @property
     def drives(self) -> bool:
         """Whether commands are sent."""
         return self._owner is not None
+
+    @property
+    def who(self) -> str:
+        """Who drives an armed car, in words."""
+        if self._owner is not None:
+            return "you drive"
+        return "your link is lost" if self._lost else "the policy drives"
 
     def act(self, now: float, action: Action, device: str) -> None:
         """``device`` asks for ``action`` at ``now`` (steady s)."""
@@ -73,6 +81,7 @@ class Hand:
         problem = ""
         if armed and not self._armed:
             self._fresh.clear()  # a stick that is held while somebody arms must not move the car
+        self._lost &= armed
         self._armed = armed
         for device, wish in wishes.items():
             if wish is None:
@@ -84,6 +93,7 @@ class Hand:
         wish = wishes.get(self._owner) if self._owner is not None else None
         if self._owner is not None and wish is None:
             problem, self._owner, self._arm_from = f"the link of the {self._owner} is lost", None, None
+            self._lost = True
         problem = self._ask(now, heard) or problem
         requests, self._requests = tuple(self._requests), []
         if wish is None:
@@ -94,7 +104,7 @@ class Hand:
     def _take(self, device: str) -> None:
         if self._owner is None:
             self._heard_since = None
-        self._owner, self._policy_at = device, None
+        self._owner, self._policy_at, self._lost = device, None, False
 
     def _holds(self, wishes: Mapping[str, Wish | None]) -> bool:
         """Whether the device that drives is held: then no other takes the car."""

@@ -15,7 +15,7 @@ class Standing(NamedTuple):
 
     state: str  # the motor's own word: armed, disarmed, fault; empty: it is silent
     reason: str  # why it does not drive
-    by_hand: bool  # whether the hand sends commands
+    who: str  # who drives it while it is armed
     speed: float  # m/s, sent to the actuator
     angle: float  # rad, likewise, left positive
     limit: float  # m/s, of the hand
@@ -27,7 +27,7 @@ def line(now: Standing) -> str:
         return "the motor says nothing"
     words = [now.state.upper() if now.state != "armed" else "armed"]
     if now.state == "armed":
-        words.append("you drive" if now.by_hand else "the policy drives")
+        words.append(now.who)
     elif now.reason:
         words[0] += f": {now.reason}"
     degrees = round(math.degrees(now.angle))

@@ -73,6 +73,7 @@ def test_arms_for_the_hand_and_drives(drive: Drive, car: Car) -> None:
     drive.hold(STILL)
     drive.run(TICK)
     assert drive.output.speed == 0
+    assert drive.hand.who == "you drive"
     assert drive.run(2).state is State.ARMED  # zero speed goes on being sent
 
 
@@ -103,6 +104,7 @@ def test_it_lets_a_policy_drive_until_the_switch_is_pressed(shared: Drive) -> No
     shared.output = shared.gate.step(shared.now, shared.now, [Arm(True)])
     assert shared.run(1.0).speed == 0.5
     assert not shared.sends
+    assert shared.hand.who == "the policy drives"
     shared.hold()
     assert shared.run().speed == 1
     shared.hold(STILL)
@@ -159,6 +161,7 @@ def test_a_lost_link_ends_the_sending_and_the_gate_latches(shared: Drive) -> Non
     shared.hold(None)
     shared.run(0.02)
     assert shared.said == ["the link of the pad is lost"]
+    assert shared.hand.who == "your link is lost"
     assert not shared.sends
     assert shared.run(0.16).state is State.FAULT
     shared.hold()
