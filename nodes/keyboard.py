@@ -13,10 +13,10 @@ import signal
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
-from rclpy.parameter_client import AsyncParameterClient
 from rclpy.task import Future
 from sensor_msgs.msg import JointState, Joy
 
@@ -60,7 +60,7 @@ class KeyboardNode(Node):
         self._address = self._refused = ""
         self._parent = os.getppid()
         self._ticks = 0
-        self._motor = AsyncParameterClient(self, "motor")
+        self._motor = self.create_client(GetParameters, "/motor/get_parameters")
         self._answer: Future | None = None
         self._terminal = Terminal()
         stack.enter_context(self._terminal.held())
@@ -107,10 +107,10 @@ class KeyboardNode(Node):
         """Learn from the motor which car it is, and whether time is a simulator's."""
         if self._answer is None:
             self._terminal.show("waiting for the motor …")
-            if self._motor.services_are_ready():
-                self._answer = self._motor.get_parameters(["car", "use_sim_time"])
+            if self._motor.service_is_ready():
+                self._answer = self._motor.call_async(GetParameters.Request(names=["car", "use_sim_time"]))
         elif self._answer.done() and (answer := self._answer.result()) is not None:
-            name, simulated = (parameter_value_to_python(value) for value in answer.values)
+            name, simulated = ([parameter_value_to_python(value) for value in answer.values] + [None, None])[:2]
             if not isinstance(name, str):
                 self._answer = None  # it is not configured yet
                 return

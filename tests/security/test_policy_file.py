@@ -27,18 +27,14 @@ EVERY = {"publish": {"/parameter_events", "/rosout"}}
 # Only in simulation, whose graph is not the car's; the recorder listens to it in any world.
 SIMULATION, ANYWHERE = "/sim/", {"recorder"}
 
-# What a client of another node's parameters calls.
-PARAMETERS = {
+# What rclpy gives every node, or every lifecycle node, below its own name.
+PRIVATE = {
     "describe_parameters",
     "get_parameter_types",
     "get_parameters",
     "list_parameters",
     "set_parameters",
     "set_parameters_atomically",
-}
-# What rclpy gives every node, or every lifecycle node, below its own name.
-PRIVATE = {
-    *PARAMETERS,
     "change_state",
     "get_available_states",
     "get_available_transitions",
@@ -99,8 +95,6 @@ class Source:
 
     def rights(self, within: ast.AST) -> Iterator[tuple[str, str]]:
         for call in ast.walk(within):
-            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "AsyncParameterClient":
-                yield from (("request", f"/{ast.literal_eval(call.args[1])}/{name}") for name in PARAMETERS)
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in CALLS:
                 for name in self.names(call.args[1]):
                     yield CALLS[call.func.attr], name
@@ -142,7 +136,7 @@ def private(name: str, node: str) -> bool:
 
 def test_nobody_may_change_another_nodes_state_and_only_arming_is_a_service_of_ours() -> None:
     for node, rights in allowed().items():
-        assert rights["request"] <= {"/motor/arm", *(f"/motor/{name}" for name in PARAMETERS)}, node
+        assert rights["request"] <= {"/motor/arm", "/motor/get_parameters"}, node
         assert {name for name in rights["reply"] if not private(name, node)} <= {"/motor/arm"}
     speak = {topic: {node for node, rights in allowed().items() if topic in rights["publish"]} for topic in TOPICS}
     assert speak == TOPICS
