@@ -47,7 +47,7 @@ class HandLink:
     def drive(self) -> None:
         """Arm by the joystick's button, and hold the dead-man's switch with the stick forward and to the left."""
         end = time.monotonic() + 30
-        while not self._moves():
+        while not self.moves:
             assert time.monotonic() < end, "the joystick does not drive"
             for button in (DEAD_MAN, ARM):
                 self.device.press(button, down=False)
@@ -69,7 +69,7 @@ class HandLink:
 
     def until_neutral(self, inject: Callable[[HandLink], None]) -> float:
         """Seconds from the injection to the first zero speed that the motor writes after it."""
-        assert self._moves()
+        assert self.moves
         began = time.monotonic()
         inject(self)
 
@@ -95,7 +95,9 @@ class HandLink:
         late = (time.time_ns() - info["received_timestamp"]) * 1e-9
         self.speeds.append((time.monotonic() - late, message.data))
 
-    def _moves(self) -> bool:
+    @property
+    def moves(self) -> bool:
+        """Whether the last that was written is a speed."""
         return bool(self.speeds) and self.speeds[-1][1] > 0
 
 

@@ -36,9 +36,14 @@ def test_drives_stops_when_let_go_and_when_the_link_is_cut(link: HandLink) -> No
     twist = commands[-1].twist
     assert twist.linear.x == pytest.approx(1.0)
     assert twist.angular.z > 0
-    link.until_neutral(release_dead_man)
-    link.press_dead_man()
-    link.probe.until(lambda: link.speeds[-1][1] > 0, "driving on: the car stood armed")
+    for _ in range(5):  # on a busy machine the hand may find its joystick late, and let the car go
+        link.until_neutral(release_dead_man)
+        link.press_dead_man()
+        link.probe.spin(0.3)
+        if link.moves:
+            break
+        link.drive()
+    assert link.moves  # without arming anew: the car stood armed
 
 
 def test_arm_and_disarm_from_the_command_line(
