@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 from rclpy.node import Node
 from std_msgs.msg import Float64
 
 from outlap.drivers.actuator import Actuator
+from outlap.drivers.lock import hold_hardware
 from outlap.drivers.opening import open_actuator
 from outlap.vehicle.car import Car
 
@@ -33,6 +35,15 @@ class SimulatorActuator(Actuator):
 
     def close(self) -> None:
         """Nothing is held: the topics end with their node."""
+
+
+def held(name: ActuatorName, car: Car) -> AbstractContextManager[None]:
+    """While this lasts, no other motor node and no calibration has the same hardware; the topics hold nobody off.
+
+    Raises:
+        OutlapError: another process has it; or the car file names no hardware.
+    """
+    return nullcontext() if name == "simulator" else hold_hardware(car, "the motor node")
 
 
 def open_named(name: ActuatorName, car: Car, node: Node) -> Actuator:

@@ -6,6 +6,7 @@ It starts the stopper, a process of its own that stops the car when this one is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Annotated
 
 from geometry_msgs.msg import TwistStamped
@@ -20,7 +21,7 @@ from outlap.safety.gate import Arm, Event, Gate, Health, Output, Source, State, 
 from outlap.timing import Intervals, Rate
 from outlap.vehicle.car import car_file, load_car
 
-from .actuators import ActuatorName, open_named
+from .actuators import ActuatorName, held, open_named
 from .messages import LATEST, RECORD, to_seconds, to_time
 from .program import (
     ERROR,
@@ -55,6 +56,7 @@ class MotorNode(LifecycleProgram):
         super().__init__("motor")
         self._actuator: Actuator | None = None
         self._stopper: Watched | None = None
+        self._held = ExitStack()
         self._active = False
         self._output: Output | None = None
 
@@ -64,6 +66,7 @@ class MotorNode(LifecycleProgram):
         self._gate = Gate(self._car, limits(self._car, parameters.speed_cap or float("inf")))
         self._steady = steady_clock()
         self._ticks, self._gaps = Rate(), Intervals()
+        self._held.enter_context(held(parameters.actuator, self._car))
         self._actuator = open_named(parameters.actuator, self._car, self)
         self._stopper = Watched(parameters.actuator, parameters.car, seconds(self._steady))
         self._drivers = Publishers(self, ("/cmd_vel", "/cmd_vel/hand"))
@@ -93,6 +96,7 @@ class MotorNode(LifecycleProgram):
             self._stopper.close()
         if self._actuator is not None:
             self._actuator.close()
+        self._held.close()
 
     def _policy_command(self, message: TwistStamped) -> None:
         self._command("policy", message)

@@ -136,3 +136,27 @@ def test_names_of_files(tmp_path: Path) -> None:
         find_launch_file("simm")
     with pytest.raises(OutlapError, match="no such launch file"):
         find_launch_file(str(tmp_path / "sim"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more"),
+    [
+        ({}, set()),
+        ({"record": "drives"}, {"recorder"}),
+        ({"hand": "true"}, {"hand", "joystick"}),
+        ({"hand": "true", "joystick": "false"}, {"hand"}),
+    ],
+)
+def test_a_car_has_what_was_asked_for_and_stays_on_this_host(
+    arguments: dict[str, str], more: set[str], elsewhere: dict[str, str]
+) -> None:
+    elsewhere.pop("ROS_AUTOMATIC_DISCOVERY_RANGE", None)
+    needed = {"car": "deepracer", "policy": "policy.onnx"}
+    processes = plan_processes(find_launch_file("car"), needed | arguments, elsewhere)
+    assert {process.name for process in processes} == {"camera", "policy", "motor"} | more
+    for process in processes:
+        assert process.environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+        assert process.environment["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml")
+        assert "use_sim_time:=true" not in process.command
+    motor = next(process for process in processes if process.name == "motor")
+    assert "actuator:=car" in " ".join(motor.command)

@@ -69,3 +69,13 @@ def test_diagnostics_show_what_the_vesc_says_and_that_it_is_gone(
     vesc.plug_in()
     probe.until(lambda: len(vesc.history()) > writes, "commands coming again")
     assert vesc.history()[-1].speed == 0
+
+
+def test_a_second_motor_node_is_refused_the_same_port(
+    heard: list[dict[str, str]], start: Callable[..., Any], probe: Any, tmp_path: Path
+) -> None:
+    probe.until(lambda: heard, "the first one's diagnostics")
+    second = start("motor", use_sim_time=False, actuator="car", car=tmp_path / "car.yaml")
+    assert second.wait() == 2
+    assert "is held by the motor node (process " in second.said
+    assert "Traceback" not in second.said
