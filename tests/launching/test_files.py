@@ -159,4 +159,4 @@ def test_a_car_has_what_was_asked_for_and_stays_on_this_host(
         assert process.environment["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml")
         assert "use_sim_time:=true" not in process.command
     motor = next(process for process in processes if process.name == "motor")
-    assert "actuator:=car" in " ".join(motor.command)
+    assert 'actuator:="car"' in " ".join(motor.command)
