@@ -51,7 +51,7 @@ class Recording:
         """Look through ``path``, a file or a folder of files.
 
         Raises:
-            OutlapError: nothing is there, or it is not MCAP.
+            OutlapError: nothing is there, or the only file is not MCAP.
         """
         self.path = path
         self.files = find_files(path)
@@ -107,7 +107,12 @@ class Recording:
         self, topics: Collection[str] | None, keep: Callable[[Attachment | Metadata | str], None] = lambda thing: None
     ) -> Iterator[Message]:
         for path in self.files:
-            yield from _read_file(path, topics, keep)
+            try:
+                yield from _read_file(path, topics, keep)
+            except OutlapError as error:
+                if len(self.files) == 1:
+                    raise
+                keep(str(error))  # a power cut may leave a file of nothing but zeros among good ones
 
 
 def find_files(path: Path) -> tuple[Path, ...]:

@@ -35,22 +35,31 @@ def repair(path: Path) -> list[Path]:
         The files that were finished.
 
     Raises:
-        OutlapError: nothing is there, one is not MCAP, or a file cannot be written.
+        OutlapError: nothing is there, or a file cannot be written; or one is not MCAP, and the others are whole now.
     """
     try:
         files = find_files(path)
-        mended, busy = [], False
+        mended: list[Path] = []
+        problems: dict[Path, OutlapError] = {}
+        busy = False
         for file in files:
             with _unused(file) as torn:
                 if torn is None:
                     busy = True
                 elif not _is_whole(torn):
-                    _write_anew(file)
-                    mended.append(file)
+                    try:
+                        _write_anew(file)
+                    except OutlapError as error:
+                        problems[file] = error
+                    else:
+                        mended.append(file)
         if path.is_dir() and not busy and (mended or not (path / METADATA).exists()):
-            write_metadata(path, [_facts(Recording(file)) for file in files if file.exists()])
+            whole = [file for file in files if file.exists() and file not in problems]
+            write_metadata(path, [_facts(Recording(file)) for file in whole])
     except OSError as error:
         raise OutlapError(f"cannot repair {error.filename or path}: {error.strerror or error}.") from error
+    for error in problems.values():
+        raise error
     return mended
 
 

@@ -121,6 +121,23 @@ def test_one_bad_recording_does_not_keep_others_from_being_repaired(recorded: Ca
         repair(good / "nothing")
 
 
+def test_a_file_of_zeros_spoils_nothing_but_itself(recorded: Callable[[str, int], Path]) -> None:
+    """As a power cut may leave the newest file of several."""
+    folder = recorded("drive", 3)
+    torn, zeros = folder / "drive_0.mcap", folder / "drive_1.mcap"
+    torn.write_bytes(torn.read_bytes()[:-20])
+    zeros.write_bytes(bytes(4096))
+    recording = Recording(folder)
+    assert recording.topics["/words"].messages == 30
+    assert "drive_1.mcap: not an MCAP file" in recording.problems[0]
+    with pytest.raises(OutlapError, match=r"drive_1\.mcap: not an MCAP file"):
+        repair(folder)
+    assert count(torn) == 30
+    bag = yaml.safe_load((folder / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
+    assert bag["relative_file_paths"] == ["drive_0.mcap"]
+    assert zeros.exists()
+
+
 def test_a_recorder_that_is_killed_loses_less_than_the_last_second(tmp_path: Path) -> None:
     folder = tmp_path / "drive"
     folder.mkdir()
