@@ -119,22 +119,22 @@ def test_pulses_that_somebody_left_are_never_let_out(racer: FakeDeepRacer, equip
     assert last(racer, 5)[1:] == (1700, 1500)
 
 
-@pytest.mark.parametrize("left", ["10000000", "1000000"])
+@pytest.mark.parametrize(("period", "pulse"), [(10_000_000, 900_000), (30_000_000, 25_000_000)])
 def test_another_period_is_set_right_while_nothing_comes_out(
-    racer: FakeDeepRacer, equipped: Callable[..., Car], left: str
+    racer: FakeDeepRacer, equipped: Callable[..., Car], period: int, pulse: int
 ) -> None:
     car = equipped(racer.hardware)
     open_actuator(car).send(1500.0, 1500.0)
     last(racer, 2)
     channel = root(racer) / "pwm" / "pwmchip0" / "pwm0"
-    for name, value in (("enable", "0"), ("duty_cycle", "900000"), ("period", left), ("enable", "1")):
+    for name, value in (("enable", 0), ("duty_cycle", 0), ("period", period), ("duty_cycle", pulse), ("enable", 1)):
         with (channel / name).open("a") as file:
             file.write(f"{value}\n")
-    seen(racer, 1500, 900)
+    seen(racer, 1500, pulse / 1000)
     before = len(racer.history())
     open_actuator(car).send(1600.0, 1600.0)
     seen(racer, 1600, 1600)
-    assert {sent.speed for sent in racer.history()[before:]} <= {900, None, 1600}
+    assert {sent.speed for sent in racer.history()[before:]} <= {pulse / 1000, None, 1600}
     assert (channel / "period").read_text().split()[-1] == "20000000"
 
 

@@ -107,6 +107,7 @@ def test_a_stop_by_another_process_brakes_what_the_chip_still_sends(
     car = equipped(chip.hardware, neutral="brake")
     open_actuator(car).write(0.0, 0.3, 2.0)
     stopper = open_actuator(car)
+    assert stopper.sent_speed() == pytest.approx(1640, abs=2.1)
     stopper.stop(1.0)
     stopper.stop(2.0)
     assert [sent.speed for sent in chip.history()[-2:]] == pytest.approx([1300, 1500], abs=2.1)
@@ -136,6 +137,7 @@ def test_a_chip_left_at_another_frequency_or_inverted_or_asleep_carries_no_old_p
     chip.chip.registers[register] = value
     actuator = open_actuator(car)
     assert [chip.chip.pulse(channel) for channel in range(16)] == [None] * 16
+    assert actuator.sent_speed() is None
     actuator.send(1500.0, 1500.0)
     assert chip.history()[-1][1:] == (pytest.approx(1500, abs=2.1),) * 2
 

@@ -24,6 +24,7 @@ class Recorder(SignalActuator):
         super().__init__(car)
         self.sent = [] if shared is None else shared
         self.refusing = self.deaf = False
+        self.asked = 0
 
     def send(self, steering: float | None, speed: float | None) -> None:
         if self.refusing:
@@ -31,6 +32,7 @@ class Recorder(SignalActuator):
         self.sent.append((steering, speed))
 
     def sent_speed(self) -> float | None:
+        self.asked += 1
         if self.deaf:
             raise ActuatorError("no answer.")
         return self.sent[-1][1] if self.sent else None
@@ -154,6 +156,7 @@ def test_another_process_brakes_what_it_finds_driving_forward(recorder: Callable
     for now in (5.0, 5.2, 5.4, 5.6, 5.8):
         stopper.stop(now)
     assert motor.sent[1:] == [(None, BRAKE)] * 3 + [(None, NEUTRAL)] * 2
+    assert stopper.asked == 3  # not while it brakes
     motor.write(9.0, 0.2, 3.0)  # and again
     stopper.stop(9.1)
     assert motor.speeds[-1] == BRAKE
@@ -169,7 +172,7 @@ def test_another_process_brakes_nothing_else(recorder: Callable[..., Recorder], 
 
 def test_a_drive_whose_forward_is_the_shorter_pulse_is_known_by_it(recorder: Callable[..., Recorder]) -> None:
     stopper = recorder(neutral="brake", forward=((0, 1500), (4, 1200)), reverse=((0, 1510), (2, 1700)), brake=1700)
-    for left, then in ((1300, 1700), (1600, NEUTRAL)):
+    for left, then in ((1300, 1700), (1490, NEUTRAL), (1600, NEUTRAL)):  # without a dead band
         stopper._rolled = -math.inf
         stopper.sent.append((None, left))
         stopper.stop(0.0)
