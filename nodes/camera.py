@@ -28,7 +28,8 @@ from outlap.recording.playback import Playback
 from outlap.timing import Rate
 from outlap.vehicle.car import Car, load_car
 
-from .messages import LATEST, STREAM, to_camera_info, to_compressed, to_image, to_pixels, to_time
+from .latest import Latest
+from .messages import STREAM, to_camera_info, to_compressed, to_image, to_pixels, to_time
 from .program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 FRAME = "camera_optical_frame"
@@ -63,7 +64,7 @@ class CameraNode(LifecycleProgram):
         self._source: Source | None = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._lock = threading.Lock()  # around what both threads change
+        self._lock = threading.Lock()  # around the rate, which both threads ask
         self.exit_code: int | None = None
 
     def configure(self) -> None:
@@ -79,7 +80,7 @@ class CameraNode(LifecycleProgram):
         self._images = self.create_lifecycle_publisher(Image, "/camera/image", STREAM)
         self._infos = self.create_lifecycle_publisher(CameraInfo, "/camera/camera_info", STREAM)
         self._raws = self.create_lifecycle_publisher(CompressedImage, "/camera/image_raw/compressed", STREAM)
-        self.create_subscription(JointState, "/motor/state", self._told, LATEST)
+        self._states = Latest(self, JointState, "/motor/state")
         if parameters.source == "topic":
             self.create_subscription(Image, "/sim/camera/image_raw", self._message, STREAM)
         else:
@@ -131,16 +132,12 @@ class CameraNode(LifecycleProgram):
             return
         self._show(raw.header.stamp, frame)
 
-    def _told(self, state: JointState) -> None:
-        if len(state.velocity) > 1:
-            with self._lock:
-                self._frozen.told(seconds(self._steady), state.velocity[1])
-
     def _show(self, stamp: Time, frame: Frame) -> None:
         """Publish a frame, unless the camera is frozen."""
-        with self._lock:
-            frozen = self._frozen.shown(seconds(self._steady), frame.pixels)
-        if frozen:
+        now, state = seconds(self._steady), self._states.take()
+        if state is not None and len(state.velocity) > 1:
+            self._frozen.told(now, state.velocity[1])
+        if self._frozen.shown(now, frame.pixels):
             self._report("the camera is frozen: it shows the same picture while the wheels turn")
             return
         try:
