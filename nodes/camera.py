@@ -34,6 +34,7 @@ from .program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, 
 
 FRAME = "camera_optical_frame"
 WAIT = 0.1  # s for which the thread waits for a frame before it looks whether it is to end
+QUIET = 5.0  # s for which a problem that comes and goes is not logged again
 
 
 class Parameters(Model):
@@ -73,6 +74,7 @@ class CameraNode(LifecycleProgram):
         self._steady = steady_clock()
         self._rate = Rate()
         self._problem = ""
+        self._logged: dict[str, float] = {}  # steady s, when each problem was logged
         self._view = View()
         car = load_car(parameters.car)
         self._warp = Warp(car.camera, self._view)
@@ -157,9 +159,11 @@ class CameraNode(LifecycleProgram):
                 self._report(str(error))
 
     def _report(self, problem: str) -> None:
-        """Log a problem once, when it begins."""
+        """Log a problem when it begins, but not each time that it comes and goes."""
         changed, self._problem = problem != self._problem, problem
-        if problem and changed:
+        now = seconds(self._steady)
+        if problem and changed and now - self._logged.get(problem, float("-inf")) > QUIET:
+            self._logged[problem] = now
             self.get_logger().error(problem)
             self._diagnostics.publish()
 
