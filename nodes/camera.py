@@ -163,7 +163,7 @@ class CameraNode(LifecycleProgram):
         changed, self._problem = problem != self._problem, problem
         now = seconds(self._steady)
         if problem and changed and now - self._logged.get(problem, float("-inf")) > QUIET:
-            self._logged[problem] = now
+            self._logged = {text: at for text, at in self._logged.items() if now - at <= QUIET} | {problem: now}
             self.get_logger().error(problem)
             self._diagnostics.publish()
 
