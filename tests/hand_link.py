@@ -82,9 +82,8 @@ class HandLink:
     def stays_neutral(self, seconds: float) -> bool:
         """Whether nothing but zero speed is written for a while."""
         since = time.monotonic()
-        self.probe.spin(seconds)
-        after = [speed for at, speed in self.speeds if at >= since]
-        return len(after) > 1 and not any(after)
+        self.probe.until(lambda: self.speeds[-1][0] >= since + seconds, "further writes")
+        return not any(speed for at, speed in self.speeds if at >= since)
 
     def disarm(self) -> None:
         """Ask the motor to."""
