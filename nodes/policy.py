@@ -6,11 +6,13 @@ two images, and waits for the first. A real car is started without: what it driv
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from geometry_msgs.msg import TwistStamped
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 
 from outlap.camera.view import View
@@ -27,6 +29,8 @@ from .messages import LATEST, STREAM, to_pixels, to_seconds
 from .program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 LASTING = 3  # images in a row that were not acted on
+LARGEST = 1_000_000  # bytes of an image's message, beyond which it is not even unpacked; the view has some thousand
+M_MMAP_THRESHOLD = -3  # of glibc's mallopt, see mallopt(3)
 POLL = 0.25  # s between two looks at a watched policy file
 
 
@@ -63,7 +67,7 @@ class PolicyNode(LifecycleProgram):
         self._problem, self._refused = "", 0
         self._inference = 0.0  # s, the last one's
         self._commands = self.create_lifecycle_publisher(TwistStamped, "/cmd_vel", LATEST)
-        self.create_subscription(Image, "/camera/image", self._image, STREAM)
+        self.create_subscription(Image, "/camera/image", self._content, STREAM, raw=True)
         self._diagnostics = Diagnostics(self, self._status)
         if self._watch is not None:
             self.get_logger().info(f"taking each policy that appears as {path}")
@@ -96,6 +100,13 @@ class PolicyNode(LifecycleProgram):
         self._file_problem, self._exchanges = "", self._exchanges + 1
         self.get_logger().info(f"driving with policy {policy.digest[:8]}")
         self._diagnostics.publish()
+
+    def _content(self, content: bytes) -> None:
+        """Unpack an image, unless it is so large that unpacking would be the harm."""
+        if len(content) > LARGEST:
+            self._report(f"an image of {len(content)} bytes came on /camera/image: that is none of the policy's view")
+            return
+        self._image(deserialize_message(content, Image))
 
     def _image(self, message: Image) -> None:
         stamp = to_seconds(message.header.stamp)
@@ -149,6 +160,10 @@ class PolicyNode(LifecycleProgram):
 
 
 def main() -> None:
+    # Buffers of a flood's huge messages go back to the system when they are freed; by itself glibc comes to keep them.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGEST)
     run(PolicyNode)
 
 

@@ -103,7 +103,11 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[Domain]:
     monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
     with claim_domain() as claimed:
         # The probe lives in this process and must talk like the nodes do.
-        for key in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
+        for key in (
+            "ROS_AUTOMATIC_DISCOVERY_RANGE",
+            "FASTRTPS_DEFAULT_PROFILES_FILE",
+            "RMW_FASTRTPS_USE_QOS_FROM_XML",
+        ):
             monkeypatch.setenv(key, ros_environment(claimed.id)[key])
         yield claimed
 

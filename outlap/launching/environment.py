@@ -28,5 +28,6 @@ def ros_environment(domain_id: int) -> dict[str, str]:
     # A loop of many small messages between processes of one machine: nothing of it belongs on the network.
     environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     environment.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(share_directory() / "config" / "fastdds.xml"))
+    environment.setdefault("RMW_FASTRTPS_USE_QOS_FROM_XML", "1")  # else that file's say on buffers counts for nothing
     environment.setdefault("OMP_NUM_THREADS", "1")  # each node is a process; threads on top only fight for cores
     return environment

@@ -86,18 +86,24 @@ class Recorder(Background):
 
     def __init__(self, domain: int) -> None:
         super().__init__("recorder", domain)
+        self.hears = True
         self._steering: float | None = None
         self._sent: list[Sent] = []
         self.commands: list[Heard] = []
         self.motor: list[tuple[float, dict[str, str]]] = []  # when, and what its diagnostics said
         self.node.create_subscription(Float64, "/sim/steering_angle", self._steer, LATEST)
         self.node.create_subscription(Float64, "/sim/wheel_speed", self._drive, EVERY)
-        self.node.create_subscription(TwistStamped, "/cmd_vel", self._command, EVERY)
+        self._hearing = self.node.create_subscription(TwistStamped, "/cmd_vel", self._command, EVERY)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._diagnose, EVERY)
         self.begin()
 
     def history(self) -> list[Sent]:
         return self._sent
+
+    def deafen(self) -> None:
+        """Hear no more commands: of a flood, that would be work for this process."""
+        self.hears = False
+        self._executor.create_task(lambda: self.node.destroy_subscription(self._hearing))  # not under its feet
 
     def _steer(self, message: Float64) -> None:
         self._steering = message.data
@@ -306,7 +312,8 @@ class Rig:
         A motor that was started anew cannot know that one: ``held`` is false then.
         """
         seen, now = len(self.recorder.commands), time.monotonic()
-        self.until(lambda: len(self.recorder.commands) > seen + 3, f"commands after {now:.2f}")
+        if self.recorder.hears:
+            self.until(lambda: len(self.recorder.commands) > seen + 3, f"commands after {now:.2f}")
         time.sleep(QUIET)
         after = [sent for sent in self.history() if sent.time >= since]
         assert len(after) > 1, "the actuator was not written to any more"
