@@ -364,17 +364,16 @@ def test_the_stand_in_tells_what_the_kernel_would_have_refused(tmp_path: Path) -
     assert not (tmp_path / "sys").exists()
 
 
-def test_it_runs_as_a_program_that_prints_what_it_is_told(tmp_path: Path, equipped: Callable[..., Car]) -> None:
+def test_it_runs_as_a_program_that_writes_a_car_file_and_prints_what_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "sys"
-    words = [sys.executable, "-m", "outlap.drivers.fakes.deepracer", str(path)]
+    words = [sys.executable, "-m", "outlap.drivers.fakes.deepracer", str(path), "--car", str(tmp_path / "car.yaml")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         lines = iter(program.stdout.readline, "")
         try:
             next(line for line in lines if "Ctrl-C" in line)
-            chip, line = path / "pwm" / "pwmchip0", path / "gpio" / "gpio436"
-            open_actuator(equipped({"driver": "deepracer", "chip": str(chip), "enable": str(line)})).write(0, 0.55, 0)
-            assert next(line for line in lines if "1900 µs" in line).endswith("speed    1500 µs\n")
+            open_actuator(load_car(tmp_path / "car.yaml")).write(0, 0.5236, 0)
+            assert next(line for line in lines if "1700 µs" in line).endswith("speed    1446 µs\n")
             refused = subprocess.run(words, capture_output=True, text=True)
         finally:
             program.terminate()

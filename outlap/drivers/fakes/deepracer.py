@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from outlap.drivers.fakes.inotify import Inotify
-from outlap.drivers.fakes.showing import show
+from outlap.drivers.fakes.showing import add_car, show
 from outlap.drivers.fakes.standin import Sent, StandIn
 from outlap.errors import OutlapError
 
@@ -234,7 +234,9 @@ def main() -> int:
         prog="python -m outlap.drivers.fakes.deepracer", description="A DeepRacer's PWM to try with."
     )
     parser.add_argument("path", help="a new folder, in which it makes the files")
-    return show(FakeDeepRacer(parser.parse_args().path), "µs")
+    add_car(parser)
+    options = parser.parse_args()
+    return show(FakeDeepRacer(options.path), "µs", "deepracer", options.car)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from outlap.drivers.fakes.showing import show
+from outlap.drivers.fakes.showing import add_car, show
 from outlap.drivers.fakes.standin import Sent, StandIn
 from outlap.drivers.i2c import LARGEST, STATUS, Message, unpack
 from outlap.errors import OutlapError
@@ -248,7 +248,9 @@ def main() -> int:
         prog="python -m outlap.drivers.fakes.pca9685", description="A PCA9685 to try with."
     )
     parser.add_argument("path", help="the socket that it makes, which a car file names as actuator.bus")
-    return show(FakePca9685(parser.parse_args().path), "µs")
+    add_car(parser)
+    options = parser.parse_args()
+    return show(FakePca9685(options.path), "µs", "donkeycar", options.car)
 
 
 if __name__ == "__main__":

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import NoReturn
 
 import yaml
 
 from outlap.drivers.fakes.standin import StandIn
 from outlap.errors import OutlapError
+from outlap.files import write_atomic
+from outlap.vehicle.car import load_car
 
 LOOK = 0.05  # s between two looks at what arrived
 
 
-def show(stand_in: StandIn, unit: str) -> int:
-    """Say how a car file names the stand-in, then print each change of its outputs, until Ctrl-C; the exit code."""
+def add_car(parser: argparse.ArgumentParser) -> None:
+    """Let the program be asked for a car file."""
+    parser.add_argument("--car", type=Path, help="a car file that it writes, with itself as the actuator")
+
+
+def write_car(path: Path, like: str, hardware: dict[str, object]) -> None:
+    """Write the car file of the car ``like``, with ``hardware`` instead of its own.
+
+    Raises:
+        OutlapError: the file cannot be written.
+    """
+    facts = load_car(like).model_dump(mode="json", exclude_none=True)
+    facts["actuator"] |= hardware
+    write_atomic(path, f"# {like}, with a stand-in for its actuator.\n{yaml.safe_dump(facts, sort_keys=False)}")
+    print(f"{path} names it.\n", flush=True)
+
+
+def show(stand_in: StandIn, unit: str, like: str, car: Path | None) -> int:
+    """Say how a car file names the stand-in, then print each change of its outputs, until Ctrl-C; the exit code.
+
+    Where ``car`` is given, the car file of the car ``like`` is written there, with the stand-in as its actuator.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: what a script starts in the background ignores it
         signal.signal(number, signal.default_int_handler)
     try:
         with stand_in:
             print("In the car file, section actuator:\n")
             print("\n".join(f"  {line}" for line in yaml.safe_dump(stand_in.hardware, sort_keys=False).splitlines()))
-            print("\nCtrl-C ends it. What the car is told:\n", flush=True)
+            print()
+            if car is not None:
+                write_car(car, like, stand_in.hardware)
+            print("Ctrl-C ends it. What the car is told:\n", flush=True)
             _follow(stand_in, unit)
     except KeyboardInterrupt:
         return 0

@@ -1,12 +1,13 @@
 """A VESC that is not there: a pseudo-terminal that takes real packets, answers them, and stops by itself.
 
-    python -m outlap.drivers.fakes.vesc
+    python -m outlap.drivers.fakes.vesc --car standin.yaml
 
-prints the port to write into a car file (``actuator.port``) and what it is told, until Ctrl-C.
+writes a car file that names it, and prints its port and what it is told, until Ctrl-C.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import queue
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from outlap.drivers.fakes.showing import add_car, write_car
 from outlap.drivers.fakes.standin import Sent, StandIn
 from outlap.drivers.vesc_packets import (
     DRIVING,
@@ -240,8 +242,13 @@ def main() -> None:
     """Print the port, and each command that differs from the last one of its kind, until Ctrl-C."""
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: what a script starts in the background ignores it
         signal.signal(number, signal.default_int_handler)
+    parser = argparse.ArgumentParser(prog="python -m outlap.drivers.fakes.vesc", description="A VESC to try with.")
+    add_car(parser)
+    car = parser.parse_args().car
     with FakeVesc() as vesc, contextlib.suppress(KeyboardInterrupt):
         print(f"port: {vesc.port}", flush=True)
+        if car is not None:
+            write_car(car, "f1tenth", vesc.hardware)
         begin, seen, last = time.monotonic(), 0, {}
         while True:
             for packet in vesc.told()[seen:]:
