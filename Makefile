@@ -12,7 +12,7 @@ unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench mutants clean
+.PHONY: help demo test faults check bench mutants clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ demo: $(VENV)/.demo ## Train a camera policy and race it; TRACK= names the track
 
 test: $(VENV)/.test ## Run the tests
 	@$(BIN)/python -m pytest
+
+faults: $(VENV)/.test ## Inject all twenty faults at full length, about half an hour, and print the table; docs/faults.md
+	@$(BIN)/python tests/faults/table.py
 
 check: $(VENV)/.test ## Check format, style and types
 	@$(BIN)/ruff format --check .

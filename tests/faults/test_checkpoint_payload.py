@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fault_figures import Measured
 
 from outlap.errors import OutlapError
 from outlap.learning.checkpoint import INDEX, load_checkpoint, save_checkpoint
@@ -67,8 +68,9 @@ def test_a_whole_checkpoint_is_read_as_it_was_written(folder: Path) -> None:
     assert load_checkpoint(folder.parent / "none") is None
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize("kind", ["npz", "npy", "pickle", "torch"])
-def test_a_pickle_in_a_checkpoint_never_executes(folder: Path, tmp_path: Path, kind: str) -> None:
+def test_a_pickle_in_a_checkpoint_never_executes(folder: Path, tmp_path: Path, kind: str, measured: Measured) -> None:
     target = tmp_path / "executed"
     payload, stream = Payload(target), io.BytesIO()
     if kind == "npz":
@@ -84,6 +86,7 @@ def test_a_pickle_in_a_checkpoint_never_executes(folder: Path, tmp_path: Path, k
     assert not target.exists()
     pickle.loads(pickle.dumps(payload))  # it would have
     assert target.exists()
+    measured("payloads executed", 0, limit=0, unit="")
 
 
 def test_damage_is_told(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fault_figures import FULL, Measured
 
 from outlap.errors import OutlapError
 from outlap.learning import user_reward
@@ -51,10 +53,10 @@ PPO = TeacherConfig(
 )
 
 # In the third iteration, when something has been learned already.
-LATER = """calls = 0
+LATER = """import time; calls = 0
 def reward_function(params):
     global calls
-    calls += 1
+    calls += 1; calls == 45 and open(__file__ + ".since", "w").write(str(time.monotonic()))
     if calls < 45:
         return 1.0
 """
@@ -94,6 +96,7 @@ def finite(state: Any) -> bool:
     return True
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize(
     ("code", "line", "said"),
     [
@@ -115,13 +118,15 @@ def test_it_raises_or_returns_nan(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorter times, for faster tests."""
+    """Shorter times, for faster tests; at full length they are what they are."""
     assert user_reward.LIMIT + user_reward.GRACE < 5  # the row's
-    monkeypatch.setattr(user_reward, "LIMIT", 1.0)
+    if not FULL:
+        monkeypatch.setattr(user_reward, "LIMIT", 1.0)
 
 
+@pytest.mark.fault(19)
 @pytest.mark.usefixtures("impatient")
-def test_it_never_returns(ring: Track, car: Car, tmp_path: Path) -> None:
+def test_it_never_returns(ring: Track, car: Car, tmp_path: Path, measured: Measured) -> None:
     """In threads of their own, as a ROS node trains: no signal reaches those."""
     cases = {
         "loops": (LOOPS, (7, 8), ("while True:", "pass")),
@@ -130,9 +135,11 @@ def test_it_never_returns(ring: Track, car: Car, tmp_path: Path) -> None:
         "holds_the_lock": (HOLDS_THE_LOCK, (7,), ("return sum(range(10**12))",)),
     }
     told: dict[str, tuple[str, int, dict[str, Any]]] = {}
+    ended: dict[str, float] = {}  # steady s
 
     def work(name: str, path: Path) -> None:
         told[name] = train(ring, car, path)
+        ended[name] = time.monotonic()
 
     threads = []
     for name, (code, _, _) in cases.items():
@@ -146,11 +153,14 @@ def test_it_never_returns(ring: Track, car: Car, tmp_path: Path) -> None:
     for name, (_, lines, sources) in cases.items():
         said, iterations, state = told[name]
         assert said in [
-            f"{tmp_path / name}.py, line {line}: rewarding 4 cars took over 1 s and was ended at `{source}`."
+            f"{tmp_path / name}.py, line {line}: rewarding 4 cars took over {user_reward.LIMIT:g} s "
+            f"and was ended at `{source}`."
             for line, source in zip(lines, sources, strict=True)
         ]
         assert iterations == 2
         assert finite(state)
+    since = {name: float((tmp_path / f"{name}.py.since").read_text()) for name in cases}
+    measured("stopped", max(ended[name] - since[name] for name in cases), limit=5.0, injections=len(cases))
 
 
 def test_its_file_never_finishes_importing(

@@ -64,6 +64,7 @@ def on_a_full_disk(content: dict[str, Any], out: Path) -> dict[str, Any]:
     return {"error": error, "left": left, "again": again, "digest": digest, "refusal": refusal}
 
 
+@pytest.mark.fault(18)
 def test_a_run_on_a_disk_that_fills_up_goes_on_when_there_is_room(
     tiny: Callable[..., dict[str, Any]], finished_run: Path, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_run_on_a_disk_that_fills_up_goes_on_when_there_is_room(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.fault(18)
 def test_a_limit_on_files_is_as_a_full_disk(tiny: Callable[..., dict[str, Any]], car: Car, tmp_path: Path) -> None:
     config = TrainingConfig.model_validate(tiny())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

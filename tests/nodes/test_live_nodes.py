@@ -208,6 +208,7 @@ def test_help_says_what_a_node_does() -> None:
     assert "canonical view" in done.stdout
 
 
+@pytest.mark.fault(13)
 def test_a_damaged_policy_file_is_refused(
     start: Callable[..., Any], constant_policy: Callable[[float, float], Path], tmp_path: Path
 ) -> None:

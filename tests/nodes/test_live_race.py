@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fault_figures import FULL, Measured
 
 from outlap.racing.result import Result
 
@@ -121,16 +122,29 @@ def test_a_policy_that_hangs_stops_the_car_and_the_race_goes_on(
     assert graph.result.clean_laps == 1
 
 
-@pytest.mark.timeout(240)
-def test_a_simulator_that_dies_ends_the_race_with_one_sentence(
-    start: Callable[..., Any], ring_path: Path, constant_policy: Callable[[float, float], Path], tmp_path: Path
+@pytest.mark.fault(20)
+@pytest.mark.timeout(1200 if FULL else 240)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "hangs"])
+def test_a_simulator_that_dies_or_hangs_ends_the_race_with_one_sentence(
+    start: Callable[..., Any],
+    ring_path: Path,
+    constant_policy: Callable[[float, float], Path],
+    tmp_path: Path,
+    number: signal.Signals,
+    measured: Measured,
 ) -> None:
-    graph = Graph(start, ring_path, constant_policy(RING_CURVATURE, 1.5), tmp_path / "out", laps=50)
-    graph.wait_for("go")
-    graph.simulator.process.kill()
-    killed = time.monotonic()
-    assert graph.referee.process.wait(20) == 2
-    assert time.monotonic() - killed < 10
-    assert "the simulator has been silent" in graph.referee.said
-    assert "Traceback" not in graph.referee.said
-    assert not (tmp_path / "out").exists()
+    noticed, times = [], 10 if FULL else 1
+    for _ in range(times):
+        graph = Graph(start, ring_path, constant_policy(RING_CURVATURE, 1.5), tmp_path / "out", laps=50)
+        graph.wait_for("go")
+        graph.simulator.process.send_signal(number)
+        begun = time.monotonic()
+        assert graph.referee.process.wait(30) == 2
+        noticed.append(time.monotonic() - begun)
+        assert "the simulator has been silent" in graph.referee.said
+        assert "Traceback" not in graph.referee.said
+        assert not (tmp_path / "out").exists()
+        graph.simulator.process.kill()
+        for program in (graph.camera, graph.policy, graph.motor):
+            program.stop()
+    measured("noticed", max(noticed), limit=10.0, injections=times)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from fault_figures import Measured
 from onnx import TensorProto, helper, numpy_helper
 
 from outlap.errors import OutlapError
@@ -92,9 +93,13 @@ METADATA: dict[str, tuple[Change, str]] = {
 }
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize(("change", "message"), METADATA.values(), ids=METADATA.keys())
-def test_wrong_metadata(refused: Callable[[Change, str], None], change: Change, message: str) -> None:
+def test_wrong_metadata(
+    refused: Callable[[Change, str], None], change: Change, message: str, measured: Measured
+) -> None:
     refused(change, message)
+    measured("wrong metadata accepted", 0, limit=0, unit="")
 
 
 def weights(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
@@ -243,11 +248,15 @@ NETWORK: dict[str, tuple[Change, str]] = {
 }
 
 
+@pytest.mark.fault(14)
+@pytest.mark.seconds(2)
 @pytest.mark.parametrize(("change", "message"), NETWORK.values(), ids=NETWORK.keys())
 def test_hostile_network(refused: Callable[[Change, str], None], change: Change, message: str) -> None:
     refused(change, message)
 
 
+@pytest.mark.fault(14)
+@pytest.mark.seconds(2)
 @pytest.mark.parametrize("where", ["initializer", "constant"])
 @pytest.mark.parametrize("place", ["weights.bin", "../weights.bin", "absolute"])
 def test_no_other_file_is_opened(
