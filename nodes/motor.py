@@ -162,7 +162,7 @@ class MotorNode(LifecycleProgram):
         except ActuatorError as error:
             if not self._refused:
                 self.get_logger().warning(str(error))
-            self._refused = str(error)
+            self._refused = str(error).rstrip(".")  # it goes on in the sentences that name it
         else:
             self._refused, self._written, self._sent = "", now, output
             state = JointState(name=["steering", "drive"])
