@@ -157,7 +157,6 @@ def test_outlap_drive_with_a_simulator(own_domain: int, tmp_path: Path) -> None:
     probe = Probe(own_domain)
     try:
         places: list[Odometry] = probe.listen(Odometry, "/sim/odom", LATEST)
-        speeds: list[Float64] = probe.listen(Float64, "/sim/wheel_speed", LATEST)
         probe.until(lambda: places and "not armed yet" in seat.line, "the graph", patience=150)
         assert "watch it in a browser: http://127.0.0.1:" in seat.shown
         arm(probe, seat)
@@ -170,11 +169,13 @@ def test_outlap_drive_with_a_simulator(own_domain: int, tmp_path: Path) -> None:
         children = Path(f"/proc/{seat.process.pid}/task/{seat.process.pid}/children").read_text().split()
         keyboard = next(int(pid) for pid in children if b"outlap_keyboard" in Path(f"/proc/{pid}/cmdline").read_bytes())
         os.kill(keyboard, signal.SIGKILL)
-        probe.until(lambda: speeds[-1].data == 0, "neutral", patience=5)
         probe.until(lambda: seat.process.poll() is not None, "its end")
         assert seat.process.returncode == 128 + signal.SIGKILL
         assert seat.restored
-        assert "killing" not in log.read_text()  # all ended when asked to
+        said = log.read_text()
+        assert "killing" not in said  # all ended when asked to
+        # The motor's last word; its topic may be gone before a busy machine has heard that.
+        assert max(said.rfind("[motor]: disarmed: by"), said.rfind("[motor]: fault")) > said.rfind("[motor]: armed")
     finally:
         seat.end()
         probe.close()
