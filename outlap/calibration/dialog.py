@@ -72,6 +72,39 @@ class Dialog(ABC):
         """Steady time in s."""
 
 
+class Unattended(Dialog):
+    """Nobody: what is told is printed, every choice is the first one, and nothing else can be asked."""
+
+    def say(self, text: str) -> None:
+        print(text)
+
+    def status(self, text: str) -> None:
+        pass
+
+    def table(self, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        print(title)
+        for name, *cells in rows:
+            print(f"  {name:<26} {'   '.join(cells)}")
+
+    def task(self, name: str, text: str) -> None:
+        raise NotImplementedError
+
+    def confirm(self, name: str, text: str) -> None:
+        raise NotImplementedError
+
+    def choose(self, name: str, question: str, choices: Mapping[str, str]) -> str:
+        return next(iter(choices))
+
+    def number(self, name: str, question: str, low: float, high: float) -> float:
+        raise NotImplementedError
+
+    def key(self, seconds: float) -> str:
+        return ""
+
+    def now(self) -> float:
+        raise NotImplementedError
+
+
 def measured(dialog: Dialog, name: str, question: str, low: float, high: float, agree: float) -> float:
     """A length measured twice, or oftener until two agree within ``agree`` (same unit): the mean of those two.
 
