@@ -47,11 +47,15 @@ def write_car(path: Path, changes: Changes) -> Car:
     after = changed(before, changes)
     _checked(path, before)
     try:
-        same = _without(yaml.safe_load(before), changes) == _without(yaml.safe_load(after), changes)
+        content = yaml.safe_load(after)
+        done = all(_near(_at(content, key), value) for key, value in changes.items())
+        done = done and _without(yaml.safe_load(before), changes) == _without(content, changes)
     except yaml.YAMLError:
-        same = False
-    if not same:
-        raise OutlapError(f"{path} uses YAML's anchors or merged keys, which cannot be edited: write them out first.")
+        done = False
+    if not done:
+        raise OutlapError(
+            f"{path} holds a key twice, or uses YAML's anchors or merged keys, which cannot be edited: write them out."
+        )
     car = _checked(path, after)
     kept = history(path)
     number = int(kept[-1].suffix[1:]) + 1 if kept else 1
@@ -106,6 +110,21 @@ def _checked(path: Path, text: str) -> Car:
             return load_car(draft)
         except OutlapError as error:
             raise OutlapError(str(error).replace(str(draft), f"{path} (unchanged)")) from error
+
+
+def _at(content: Any, key: Key) -> Any:
+    for part in key:
+        content = content.get(part) if isinstance(content, dict) else None
+    return content
+
+
+def _near(a: Any, b: Any) -> bool:
+    """Whether a value was read back as it was to be written, but for its last digits."""
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(_near, a, b))
+    if isinstance(b, float) and isinstance(a, int | float):
+        return abs(a - b) <= 1e-8 * max(1.0, abs(b))
+    return a == b
 
 
 def _without(content: Any, changes: Changes) -> Any:

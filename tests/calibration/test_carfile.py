@@ -102,6 +102,12 @@ def test_what_cannot_be_edited_is_refused(own: Path) -> None:
     assert own.read_text() == text
 
 
+def test_a_key_that_stands_there_twice_is_refused(own: Path) -> None:
+    own.write_text(own.read_text().replace("  roll: 0.0", "  height: 0.2\n  roll: 0.0"))
+    with pytest.raises(OutlapError, match="holds a key twice"):
+        write_car(own, {("camera", "height"): 0.13})
+
+
 def test_old_states_are_let_go(own: Path) -> None:
     for number in range(KEPT + 3):
         write_car(own, {("camera", "height"): 0.1 + number / 1000})
