@@ -45,7 +45,7 @@ class Dialog(ABC):
 
     @abstractmethod
     def choose(self, name: str, question: str, choices: Mapping[str, str]) -> str:
-        """One of ``choices``, which maps a key to its meaning.
+        """One of ``choices``, which maps a key to its meaning. Nothing may turn while a person thinks.
 
         Raises:
             CancelledError: none of them.

@@ -108,12 +108,12 @@ def _forward_edge(rig: Rig, dialog: Dialog, found: SpeedFound) -> float:
     for _ in range(3):
         dialog.task(
             "edge",
-            "Nudge until the wheels just begin to turn; back until they stand; and up again until they just turn. "
-            "Enter then, or when they do not turn at all.",
+            "Nudge until the wheels just begin to turn (→ is more); back until they stand; and up again until they just "
+            "turn. Enter then, or when they do not turn at all.",
         )
         signal = rig.nudge(True, rig.neutral, found.side)
-        answer = dialog.choose("turned", "Which way do they turn?", TURNED)
-        rig.stop()
+        rig.stop()  # before any question: while somebody thinks, nothing is sent, and so nothing may turn
+        answer = dialog.choose("turned", "Which way did they turn?", TURNED)
         if answer == "f" and (signal - rig.neutral) * found.side > 0:
             return signal - found.side * rig.speed_unit.fine / 2
         found.side = -found.side
@@ -138,10 +138,10 @@ def _reverse_edge(rig: Rig, dialog: Dialog, found: SpeedFound, edge: float, puls
         spin(rig, edge + found.side * rig.speed_unit.probe)
         go_backwards(rig, double_tap, backward)
         rig.wait(SPIN)
-        turned = dialog.choose("backwards", "The wheels first turned forwards. And now, backwards?", YES_NO) == "y"
         rig.stop()
+        turned = dialog.choose("backwards", "The wheels first turned forwards. And then, backwards?", YES_NO) == "y"
         if turned:
-            dialog.task("reverse_edge", "Nudge until the wheels just begin to turn backwards, as before.")
+            dialog.task("reverse_edge", "Nudge until the wheels just begin to turn backwards, as before; → is more.")
             signal = rig.nudge(True, rig.neutral, -found.side)
             rig.stop()
             if (signal - rig.neutral) * found.side >= 0:

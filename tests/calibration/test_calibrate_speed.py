@@ -143,3 +143,27 @@ def test_signals_stay_within_what_the_hardware_takes(scene: Callable) -> None:
     _, fake, _, rig = scene()
     rig.send(steering=9000.0, speed=-50.0)
     assert fake.sent[-1][1:] == (2500.0, 1000.0)
+
+
+def test_a_vesc_is_found_in_its_own_units(path: Path) -> None:
+    text = path.read_text()
+    path.write_text(
+        text[: text.index("actuator:")]
+        + "actuator:\n  driver: vesc\n  steering: {centre: 0.5, left: [0.6, 0.9], right: [-0.6, 0.1]}\n"
+        "  speed: {neutral: 0, forward: [[0, 0], [5, 20000]], reverse: [[0, 0], [5, -20000]]}\n"
+    )
+    hidden = Hidden(
+        trim=0.53, gain_left=0.6, gain_right=0.7, neutral=0.0, dead=300.0, exponent=1.0, span=20_000.0, fastest=4.4,
+        fastest_back=4.4, double_tap=False,
+    )  # fmt: skip
+    rng = np.random.default_rng(5)
+    find_steering(path, hidden, rng)
+    find_speed(path, hidden, rng)
+    car = load_car(path)
+    errors = drive_errors(car, hidden)
+    assert errors.trim < 0.004
+    assert errors.end < 0.02
+    assert errors.forward < 0.05
+    assert errors.reverse < 0.05
+    assert car.actuator is not None
+    assert (car.actuator.speed.neutral, car.actuator.speed.brake) == (0.0, None)

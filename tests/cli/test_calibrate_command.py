@@ -158,6 +158,24 @@ def test_a_whole_steering_calibration(start: Callable, wired: Path, chip: FakePc
     assert chip.history()[-1].speed == pytest.approx(1500, abs=3)
 
 
+def test_one_may_think_about_a_question(start: Callable, wired: Path, chip: FakePca9685) -> None:
+    session = start("speed", "--car", wired)
+    turn_wheels(session, chip)
+    session.type("\r")
+    session.expect("Which way did they turn")
+    until(lambda: chip.history()[-1].speed == pytest.approx(1500, abs=3))
+    time.sleep(0.6)  # longer than the guard lets wheels turn that nobody sends anew
+    session.type("f")
+    session.answer("Shall the car be able to drive backwards", "y")
+    session.answer("And then, backwards", "y")
+    session.answer("just begin to turn backwards", "dddddd")
+    until(lambda: (chip.history()[-1].speed or 1500) < 1450)
+    session.type("\r")
+    session.answer("Now on the floor", "q")
+    assert session.ended() == 130, session.seen
+    assert chip.history()[-1].speed == pytest.approx(1500, abs=3)
+
+
 @pytest.mark.parametrize("how", ["q", "SIGINT", "SIGHUP", "SIGKILL", "SIGSTOP"])
 def test_turning_wheels_stop_whatever_ends_it(start: Callable, wired: Path, chip: FakePca9685, how: str) -> None:
     before = wired.read_text()

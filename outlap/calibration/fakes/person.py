@@ -35,6 +35,7 @@ class Person(Dialog):
         self._answers = dict(answers or {})
         self._keys: Iterator[str] = iter(())
         self._due = 0.0
+        self._turned = 0.0  # m/s, how the wheels turned when it last looked
         self._looked: list[tuple[float, float]] = [(0.0, 0.0)]  # (s, rad): how the front wheels stood
         self._rolled: list[tuple[float, float, float]] = []
         self.said: list[str] = []
@@ -62,6 +63,7 @@ class Person(Dialog):
     def key(self, seconds: float) -> str:
         self.car.run(seconds)
         self._looked.append((self.now(), self.car.wheel_angle))
+        self._turned = self.car.wheel_speed
         if self.now() < self._due:
             return ""
         self._due = self.now() + PRESSES
@@ -89,7 +91,7 @@ class Person(Dialog):
             return str(told)
         speed = self.car.wheel_speed
         if name == "turned" and "f" in choices:
-            return "f" if speed > STANDS else "b" if speed < -STANDS else "n"
+            return "f" if self._turned > STANDS else "b" if self._turned < -STANDS else "n"
         if name == "turned":
             turned = self.car.wheel_angle - next(a for t, a in reversed(self._looked) if t <= self.now() - 0.85)
             return "l" if turned > SEEN else "r" if turned < -SEEN else "n"
@@ -97,7 +99,7 @@ class Person(Dialog):
             "dimensions": True,
             "stand": abs(speed) < STANDS,
             "reverse": True,
-            "backwards": speed < -STANDS,
+            "backwards": self._turned < -STANDS,
             "braked": abs(speed) < STANDS,
         }
         return "y" if seen[name] else "n"
