@@ -210,8 +210,10 @@ def _with_enclave(build: Callable[[], Node], words: list[str]) -> list[str]:
     """
     if "--enclave" in words or "-e" in words:
         return words
-    name = Path(str(sys.modules[build.__module__].__file__)).stem
-    return [words[0], "--ros-args", "--enclave", f"/outlap/{name}", "--", *words[1:]]
+    file = getattr(sys.modules[build.__module__], "__file__", None)
+    if file is None:  # a node of somebody's own, made on the command line or in a notebook
+        return words
+    return [words[0], "--ros-args", "--enclave", f"/outlap/{Path(file).stem}", "--", *words[1:]]
 
 
 def _text(value: object) -> str:

@@ -98,3 +98,9 @@ def test_help_comes_without_the_heavy_libraries() -> None:
     code = "import sys, outlap.cli.main as m; m.application(); print(*sys.modules, sep='\\n')"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "numba", "onnxruntime", "cv2", "matplotlib", "rclpy"} & set(result.stdout.split())
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    paths = list((ROOT / "tests").rglob("*.py"))
+    names = [path.name for path in paths if path.name not in ("conftest.py", "__init__.py")]
+    assert len(set(names)) == len(names), "pytest imports them by their bare names"
