@@ -108,8 +108,8 @@ def _forward_edge(rig: Rig, dialog: Dialog, found: SpeedFound) -> float:
     for _ in range(3):
         dialog.task(
             "edge",
-            "Nudge until the wheels just begin to turn (→ is more); back until they stand; and up again until they just "
-            "turn. Enter then, or when they do not turn at all.",
+            "Nudge until the wheels just begin to turn (→ is more); back until they stand; and up again until they "
+            "just turn. Enter then, or when they do not turn at all.",
         )
         signal = rig.nudge(True, rig.neutral, found.side)
         rig.stop()  # before any question: while somebody thinks, nothing is sent, and so nothing may turn
