@@ -95,6 +95,9 @@ class Source:
 
     def rights(self, within: ast.AST) -> Iterator[tuple[str, str]]:
         for call in ast.walk(within):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Latest":
+                for name in self.names(call.args[2]):  # nodes/latest.py: the topic is its caller's
+                    yield "subscribe", name
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in CALLS:
                 for name in self.names(call.args[1]):
                     yield CALLS[call.func.attr], name
@@ -118,7 +121,7 @@ def used(node: str) -> Rights:
 def _imported(source: Source) -> Iterator[tuple[Source, ast.AST]]:
     for module, name in source.siblings:
         sibling = Source(module)
-        if name in sibling.definitions:
+        if name in sibling.definitions and name != "Latest":
             yield sibling, sibling.definitions[name]
             yield from _imported(sibling)
 
