@@ -24,11 +24,13 @@ Measured = Callable[..., None]
 def measured(request: pytest.FixtureRequest) -> Measured:
     """``measured("neutral", 0.12, limit=0.2, unit="s", injections=20)``: the worst of these, in the unit named.
 
-    At full length the test fails where that is above the limit.
+    At full length the test fails where that is above the limit. ``repeated`` injections do not count, because the
+    machine itself stood still meanwhile.
     """
 
-    def add(what: str, worst: float, limit: float, unit: str = "s", injections: int = 1) -> None:
+    def add(what: str, worst: float, limit: float, unit: str = "s", injections: int = 1, repeated: int = 0) -> None:
         figure = {"what": what, "worst": worst, "limit": limit, "unit": unit, "injections": injections}
+        figure["repeated"] = repeated
         request.node.user_properties.append(("figure", figure))
         assert not FULL or worst <= limit, f"{what}: {worst:g} {unit}, and at most {limit:g} was allowed"
 
@@ -56,7 +58,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     figures = [value for name, value in report.user_properties if name == "figure"]
     if "seconds" in properties and report.passed:
         limit = properties["seconds"]
-        figures.append({"what": "time", "worst": report.duration, "limit": limit, "unit": "s", "injections": 1})
+        figures.append(
+            {"what": "time", "worst": report.duration, "limit": limit, "unit": "s", "injections": 1, "repeated": 0}
+        )
     reason = ""
     if report.skipped and isinstance(report.longrepr, tuple):
         reason = report.longrepr[2].removeprefix("Skipped: ")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from rig import Commander, Player, Recorder, Rig
+from stalls import Stalls
 
 from outlap.drivers.fakes.pca9685 import FakePca9685
 from outlap.drivers.fakes.standin import StandIn
@@ -58,11 +59,12 @@ def make_rig(
     """
     made: list[Rig] = []
     held = contextlib.ExitStack()
+    stalls = Stalls(tmp_path)
 
     def actuator(world: str, recorder: Recorder) -> tuple[Rig, dict[str, object]]:
         """The rig around what the motor writes to, and the motor's parameters."""
         if world == "simulated":
-            return Rig(domain.id, recorder, recorder.history, lambda wheel_speed: wheel_speed != 0), {}
+            return Rig(domain.id, recorder, recorder.history, lambda wheel_speed: wheel_speed != 0, stalls), {}
         kind, maps, forward = ACTUATORS[world]
         # Not in tmp_path: a socket's path has 107 bytes at most.
         folder = held.enter_context(tempfile.TemporaryDirectory(prefix="outlap-"))
@@ -71,7 +73,7 @@ def make_rig(
         content["actuator"] = maps | standin.hardware
         path = tmp_path / "car.yaml"
         path.write_text(yaml.safe_dump(content))
-        rig = Rig(domain.id, recorder, standin.history, lambda signal: signal >= forward, standin)
+        rig = Rig(domain.id, recorder, standin.history, lambda signal: signal >= forward, stalls, standin)
         return rig, {"actuator": "car", "car": path}
 
     def make(
@@ -106,3 +108,4 @@ def make_rig(
         for program in rig.programs.values():
             program.wait()
     held.close()
+    stalls.close()

@@ -54,6 +54,8 @@ def main(arguments: list[str]) -> int:
     rows = {row: judge(row, [result for result in found if result["row"] == row]) for row in FAULTS}
     print()
     print_table([line for row in rows.values() for line in row["lines"]])
+    if any(figure.get("repeated") for result in found for figure in result["figures"]):
+        print("n + m injections: m more came while the machine itself stood still, and were repeated.")
     for row, judged in rows.items():
         for problem in judged["problems"]:
             print(f"{row}: {problem}")
@@ -96,7 +98,7 @@ def judge(row: int, results: list[dict[str, Any]]) -> dict[str, Any]:
             figure["what"],
             text(figure, "limit"),
             text(figure, "worst"),
-            str(figure["injections"]),
+            str(figure["injections"]) + (f" + {figure['repeated']}" if figure.get("repeated") else ""),
             verdict if first else "",
         )
         for first, figure in zip([True] + [False] * len(figures), figures or [nothing], strict=False)
@@ -108,9 +110,10 @@ def merged(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One figure for each name: the worst, over the injections of all."""
     named: dict[str, dict[str, Any]] = {}
     for figure in figures:
-        held = named.setdefault(figure["what"], {**figure, "injections": 0})
+        held = named.setdefault(figure["what"], {**figure, "injections": 0, "repeated": 0})
         held["worst"] = max(held["worst"], figure["worst"])
         held["injections"] += figure["injections"]
+        held["repeated"] += figure["repeated"]
     return list(named.values())
 
 

@@ -47,7 +47,7 @@ def test_the_camera_node_is_killed(make_rig: MakeRig, world: str, measured: Meas
     worst = rig.worst(
         TIMES, lambda index: rig.signal("camera", signal.SIGKILL), recover=lambda index: rig.restart("camera")
     )
-    measured(f"neutral, {world}", worst, limit=0.2, injections=TIMES)
+    measured(f"neutral, {world}", worst, limit=0.2, injections=TIMES, repeated=rig.blurred)
 
 
 @pytest.mark.fault(2)
@@ -65,7 +65,7 @@ def test_the_camera_is_frozen(make_rig: MakeRig, world: str, measured: Measured)
         freeze(False)
 
     worst = rig.worst(TIMES, lambda index: freeze(True), recover)
-    measured(f"neutral, {world}", worst, limit=0.5, injections=TIMES)
+    measured(f"neutral, {world}", worst, limit=0.5, injections=TIMES, repeated=rig.blurred)
 
 
 @pytest.mark.fault(3)
@@ -86,7 +86,7 @@ def test_pictures_come_late(make_rig: MakeRig, world: str, measured: Measured) -
         rig.player.late = 0.0
 
     worst = rig.worst(TIMES, inject, recover)
-    measured(f"neutral, {world}", worst, limit=0.2, injections=TIMES)
+    measured(f"neutral, {world}", worst, limit=0.2, injections=TIMES, repeated=rig.blurred)
     # Those of a picture's time about the switch may be the last good one, or the first again.
     unfit = {
         stamp
@@ -110,7 +110,7 @@ def test_the_policy_node_is_stopped(make_rig: MakeRig, world: str, measured: Mea
         rig.signal("policy", signal.SIGCONT)
 
     worst = rig.worst(TIMES, lambda index: rig.signal("policy", signal.SIGSTOP), recover)
-    measured(f"neutral after SIGSTOP, {world}", worst, limit=0.2, injections=TIMES)
+    measured(f"neutral after SIGSTOP, {world}", worst, limit=0.2, injections=TIMES, repeated=rig.blurred)
 
 
 @pytest.mark.fault(4)
@@ -119,7 +119,7 @@ def test_one_inference_takes_a_second(make_rig: MakeRig, world: str, measured: M
     pictures = "simulator" if world == "simulated" else "player"
     rig = make_rig(world, pictures, policy=[sys.executable, "-c", SLOW_POLICY])
     worst = rig.worst(TIMES, lambda index: rig.signal("policy", signal.SIGUSR1), recover=lambda index: time.sleep(1.0))
-    measured(f"neutral, slow inference, {world}", worst, limit=0.2, injections=TIMES)
+    measured(f"neutral, slow inference, {world}", worst, limit=0.2, injections=TIMES, repeated=rig.blurred)
 
 
 def between(signal: float, one: float, other: float) -> bool:
@@ -171,7 +171,7 @@ def test_commands_are_none(make_rig: MakeRig, world: str, measured: Measured) ->
         rig.commander.spoil(None)
 
     worst = rig.worst(times, inject, recover)
-    measured(f"neutral, {world}", worst, limit=0.02, injections=times)
+    measured(f"neutral, {world}", worst, limit=0.02, injections=times, repeated=rig.blurred)
     # Nothing was ever sent but what lies between neutral and the good command.
     ((steering, speed),) = good
     neutral = next(sent for sent in rig.history() if sent.speed is not None and sent.steering is not None)
@@ -205,4 +205,4 @@ def test_clocks_step(make_rig: MakeRig, world: str, measured: Measured) -> None:
 
     times = TIMES if FULL else 4
     worst = rig.worst(times, inject, recover)
-    measured(f"neutral, {world}", worst, limit=0.2, injections=times)
+    measured(f"neutral, {world}", worst, limit=0.2, injections=times, repeated=rig.blurred)
