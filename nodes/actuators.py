@@ -33,6 +33,11 @@ class SimulatorActuator(Actuator):
     def stop(self, now: float) -> None:
         self._wheel_speed.publish(Float64(data=0.0))
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens yet: what is written before that is lost."""
+        return self._wheel_speed.get_subscription_count() > 0
+
     def close(self) -> None:
         """Nothing is held: the topics end with their node."""
 

@@ -35,6 +35,8 @@ SILENCE = STALE_AFTER  # s without a beat, after which the motor is taken for de
 UNANSWERED = 1.0  # s without an answer, after which the motor takes the stopper for dead
 WRITING = 0.5  # s, for which the last neutral is written
 EVERY = 0.02  # s between these writes: a disturbed bus may refuse some
+DISCOVERY = 2.0  # s, for which the simulator is waited for
+SETTLING = 0.2  # s from knowing it until it knows the stopper, too
 START_AGAIN = 2.0  # s between two attempts to start it
 
 
@@ -68,7 +70,13 @@ def _open(arguments: Arguments) -> Actuator:
     if arguments.actuator == "car":
         return open_actuator(car)  # and no ROS beside it
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    return SimulatorActuator(Node("stopper", enable_rosout=False, start_parameter_services=False), car)
+    actuator = SimulatorActuator(Node("stopper", enable_rosout=False, start_parameter_services=False), car)
+    # No beat is answered, so that nothing drives, before the simulator would hear it; where there is none, it goes on.
+    end = time.monotonic() + DISCOVERY
+    while not actuator.heard and time.monotonic() < end:
+        time.sleep(EVERY)
+    time.sleep(SETTLING)
+    return actuator
 
 
 def watch(beats: BinaryIO, answers: BinaryIO) -> None:
