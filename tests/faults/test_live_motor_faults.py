@@ -100,7 +100,11 @@ def test_a_second_publisher(make_rig: MakeRig, domain: Domain, world: str, measu
         assert not refusal.success and "/intruder" in refusal.message and "/policy" in refusal.message
         intruders.pop().close()
 
-    worst = rig.worst(TIMES, inject, recover)
+    try:
+        worst = rig.worst(TIMES, inject, recover)
+    finally:
+        for intruder in intruders:
+            intruder.close()
     measured(f"neutral, {world}", worst, limit=1.0, injections=TIMES, repeated=rig.blurred)
     measured("refusals that name both", 0, limit=0, unit="wrong", injections=TIMES)
 
