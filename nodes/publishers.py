@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rclpy.node import Node
 
-LOOK_EVERY = 0.2  # s between two looks at the graph
-NAMING = 0.3  # s that a publisher may be known without its name, which comes by another message
+LOOK_EVERY = 0.1  # s between two looks at the graph
+NAMING = 0.2  # s that a publisher may be known without its name, which comes by another message
 UNKNOWN = "_UNKNOWN_"  # in what ROS then has in the place of its name
 
 
