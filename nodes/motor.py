@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Annotated
@@ -96,8 +97,11 @@ class MotorNode(LifecycleProgram):
 
     def close(self) -> None:
         """The last thing written is neutral, with the steering as it was; the stopper then writes it once more."""
-        if self._stopper is not None:
+        if self._stopper is not None and self._actuator is not None:
             self._step(Arm(False))
+            while self._actuator.braking(seconds(self._steady)):  # what the stopper then writes would end the brake
+                time.sleep(TICK)
+                self._tick()
             self._stopper.close()
         if self._actuator is not None:
             self._actuator.close()

@@ -2,7 +2,8 @@
 
 It opens the same actuator, is in no process group of the motor's, and listens to nothing but a pipe: each of the
 motor's ticks is a byte, and is answered with one. When the pipe ends (the motor was killed) or stays silent, it writes
-speed zero and leaves the steering as it is, for half a second, and ends. No message and no discovery is needed.
+speed zero and leaves the steering as it is, for half a second (after the brake, where the car brakes), and ends. No
+message and no discovery is needed.
 """
 
 from __future__ import annotations
@@ -90,11 +91,13 @@ def watch(beats: BinaryIO, answers: BinaryIO) -> None:
 
 
 def stop(actuator: Actuator) -> None:
-    """Write speed zero for a while, whatever is refused."""
+    """Write speed zero for a while, whatever is refused; of a car that brakes, the last of it is neutral."""
     end = time.monotonic() + WRITING
     while (now := time.monotonic()) < end:
         with contextlib.suppress(ActuatorError):
             actuator.stop(now)
+        if actuator.braking(now):
+            end = now + WRITING
         time.sleep(EVERY)
 
 

@@ -38,6 +38,10 @@ class Actuator(ABC):
             ActuatorError: it was not taken.
         """
 
+    def braking(self, now: float) -> bool:
+        """Whether speed zero is still sent as a brake, which neutral has to follow: hardware may repeat it for ever."""
+        return False
+
     def health(self, now: float) -> dict[str, object]:
         """What the hardware says of itself, by name, for /diagnostics; empty where it says nothing.
 
@@ -102,6 +106,9 @@ class SignalActuator(Actuator):
         """
         return None
 
+    def braking(self, now: float) -> bool:
+        return self._brakes and now - self._rolled <= self.speed_map.brake_time
+
     def write(self, now: float, steering: float, speed: float) -> None:
         if not (math.isfinite(steering) and math.isfinite(speed)):
             raise ActuatorError(f"an angle of {steering:g} rad or a speed of {speed:g} m/s is refused: not finite.")
@@ -109,7 +116,7 @@ class SignalActuator(Actuator):
 
     def stop(self, now: float) -> None:
         # Another process may have sent it forward: only the hardware knows then whether to brake.
-        if self._brakes and not self._braking(now) and self._sent_forward():
+        if self._brakes and not self.braking(now) and self._sent_forward():
             self._rolled = now
         self._aim(now, None, 0.0)
 
@@ -124,14 +131,11 @@ class SignalActuator(Actuator):
         if speed > 0:
             self._rolled = now
             self._reversing = Reversing(not points.double_tap)
-        signal = points.brake if speed <= 0 and self._braking(now) else points.signal(max(speed, 0.0))
+        signal = points.brake if speed <= 0 and self.braking(now) else points.signal(max(speed, 0.0))
         assert signal is not None
         self.send(steering, signal)
         if speed <= 0:
             self._reversing = self._reversing.interrupted()
-
-    def _braking(self, now: float) -> bool:
-        return self._brakes and now - self._rolled <= self.speed_map.brake_time
 
     def _sent_forward(self) -> bool:
         """Whether the hardware is sending the drive forward now: more than half way from neutral to its slowest."""
