@@ -13,12 +13,14 @@ import rclpy
 import rclpy.utilities
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from pydantic import RootModel
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
 from outlap.errors import OutlapError
@@ -61,13 +63,26 @@ def read_parameters(node: Node, model: type[ModelT]) -> ModelT:
         OutlapError: a parameter is unknown, missing or out of range; the message names node and parameter.
     """
     sections = read_yaml(share_directory() / "config" / "drive.yaml", DriveFile, "node parameters").root
+    if node.get_name() not in sections:
+        raise OutlapError(
+            f"config/drive.yaml has no parameters for a node named {node.get_name()!r}: do not rename it."
+        )
     defaults = sections[node.get_name()].ros__parameters
     given = {name: node.get_parameter(name).value for name in node.get_parameters_by_prefix("")}
     own = {name: value for name, value in given.items() if name.split(".")[0] not in ROS_PARAMETERS}
     parameters = validate({**defaults, **own}, model, f"parameters of /{node.get_name()}", "configuration")
-    for name, value in parameters.model_dump(by_alias=True).items():
+    values = parameters.model_dump(by_alias=True)
+    for name, value in values.items():
         if not node.has_parameter(name):
             node.declare_parameter(name, value)
+
+    def refuse(wanted: list[Parameter]) -> SetParametersResult:
+        # Accepting what changes nothing would be a lie: a speed cap, for one.
+        late = [parameter.name for parameter in wanted if parameter.name in values]
+        reason = f"{late[0]} counts only at the start: start /{node.get_name()} anew with it" if late else ""
+        return SetParametersResult(successful=not late, reason=reason)
+
+    node.add_on_set_parameters_callback(refuse)
     return parameters
 
 
@@ -98,6 +113,7 @@ class LifecycleProgram(LifecycleNode):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, automatically_declare_parameters_from_overrides=True)
+        self.exit_code: int | None = None
         self._refusal: Exception | None = None
 
     def configure(self) -> None:
@@ -119,6 +135,11 @@ class LifecycleProgram(LifecycleNode):
         # What configure created lives as long as the process: end that, and start it anew, instead.
         self.get_logger().error("cleanup is not supported: restart the program to configure it anew")
         return TransitionCallbackReturn.FAILURE
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        # A node that is finalized must not go on as before: a motor that is armed would.
+        self.exit_code = 0
+        return super().on_shutdown(state)
 
     def bring_up(self) -> None:
         """Configure and activate.

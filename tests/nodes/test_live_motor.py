@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 import yaml
 from geometry_msgs.msg import TwistStamped
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from outlap_nodes.messages import LATEST
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 
 from outlap.vehicle.car import load_car
 
@@ -78,6 +82,25 @@ def test_nobody_exceeds_the_cap(start: Callable[..., Any], make_bench: Callable[
     seen = len(bench.wheel_speed)
     bench.probe.until(lambda: len(bench.wheel_speed) > seen + 20, "further writes")
     assert max(message.data for message in bench.wheel_speed) == pytest.approx(capped)
+
+
+def test_a_parameter_that_counts_only_at_the_start_is_not_taken_later(bench: Any) -> None:
+    late = SetParameters.Request(parameters=[Parameter("speed_cap", value=0.2).to_parameter_msg()])
+    (result,) = bench.probe.call(SetParameters, "/motor/set_parameters", late).results
+    assert not result.successful
+    assert result.reason == "speed_cap counts only at the start: start /motor anew with it"
+
+
+@pytest.mark.parametrize("wanted", [Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVE_SHUTDOWN])
+def test_a_node_that_is_not_active_does_not_drive(bench: Any, motor: Any, wanted: int) -> None:
+    bench.drive()
+    request = ChangeState.Request(transition=Transition(id=wanted))
+    assert bench.probe.call(ChangeState, "/motor/change_state", request).success
+    bench.probe.until(lambda: bench.wheel_speed[-1].data == 0, "neutral")
+    if wanted == Transition.TRANSITION_DEACTIVATE:
+        assert bench.arm().message == "arming refused: the node is not active"
+    else:
+        assert motor.wait() == 0  # it would be nothing but a heart that beats
 
 
 def test_two_who_command_at_once_stop_the_car_and_are_named(bench: Any) -> None:

@@ -191,7 +191,13 @@ def test_a_wrong_parameter_is_told_in_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "words", [["--bogus"], ["--ros-args", "-p", "car"], ["--ros-args", "--params-file", "/no.yaml"]]
+    "words",
+    [
+        ["--bogus"],
+        ["--ros-args", "-p", "car"],
+        ["--ros-args", "--params-file", "/no.yaml"],
+        ["--ros-args", "-r", "__node:=other"],
+    ],
 )
 def test_arguments_that_are_none_are_told_in_one_sentence(words: list[str]) -> None:
     program = Path(sys.executable).with_name("outlap_motor")
