@@ -93,11 +93,14 @@ def watch(beats: BinaryIO, answers: BinaryIO) -> None:
 def stop(actuator: Actuator) -> None:
     """Write speed zero for a while, whatever is refused; of a car that brakes, the last of it is neutral."""
     end = time.monotonic() + WRITING
-    while (now := time.monotonic()) < end:
+    while True:
+        now = time.monotonic()
         with contextlib.suppress(ActuatorError):
             actuator.stop(now)
         if actuator.braking(now):
             end = now + WRITING
+        elif now >= end:
+            return
         time.sleep(EVERY)
 
 

@@ -179,6 +179,20 @@ def test_a_drive_whose_forward_is_the_shorter_pulse_is_known_by_it(recorder: Cal
         assert stopper.speeds[-1] == then
 
 
+def test_the_stoppers_last_word_is_neutral_however_slow_it_is(
+    recorder: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopper = pytest.importorskip("outlap_nodes.stopper", reason="needs ROS")
+    monkeypatch.setattr(stopper, "WRITING", 0.01)
+    monkeypatch.setattr(stopper, "EVERY", 0.03)  # longer than it means to write
+    actuator = recorder(neutral="brake", brake_time=0.05)
+    actuator.sent.append((None, 1640.0))
+    stopper.stop(actuator)
+    assert actuator.speeds[1] == BRAKE
+    assert actuator.speeds[-1] == NEUTRAL
+    assert NEUTRAL not in actuator.speeds[1:-2]
+
+
 def test_a_stop_is_tried_even_where_the_hardware_does_not_tell(recorder: Callable[..., Recorder]) -> None:
     stopper = recorder(neutral="brake")
     stopper.deaf = True
