@@ -159,10 +159,13 @@ class MotorNode(LifecycleProgram):
         return output
 
     def _write(self, output: Output, now: float) -> None:
-        """Write, and say what was written; what the actuator refuses is written again on the next tick."""
+        """Write, and say what was written; what the actuator refuses is written again at once, and on the next tick."""
         assert self._actuator is not None
         try:
-            self._actuator.write(now, output.steering, output.speed)
+            try:
+                self._actuator.write(now, output.steering, output.speed)
+            except ActuatorError:  # a disturbance is often over at once
+                self._actuator.write(now, output.steering, output.speed)
         except ActuatorError as error:
             if not self._refused:
                 self.get_logger().warning(str(error))
