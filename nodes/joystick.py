@@ -35,7 +35,7 @@ class JoystickNode(LifecycleProgram):
         self._every = 1 / parameters.rate  # s
         self._steady = steady_clock()
         self._sent = self._tried = float("-inf")  # s
-        self._present = False
+        self._present: bool | None = None  # None: nothing was told yet
         self._publisher = self.create_publisher(Joy, "/joy", RECORD)
         self._diagnostics = Diagnostics(self, self._status)
         self.create_timer(LOOK, self._look, clock=self._steady)
@@ -56,13 +56,13 @@ class JoystickNode(LifecycleProgram):
             message.header.stamp, message.header.frame_id = self.get_clock().now().to_msg(), "joy"
             self._publisher.publish(message)
             self._sent = now
-        if self._device.present != self._present:
+        if self._device.present != self._present and (self._device.present or self._device.problem):
             self._present = self._device.present
             # rclpy ties a severity to its line of code.
             if self._present:
                 self.get_logger().info(f"{self._device.path} is there")
             else:
-                self.get_logger().error(f"{self._device.path} is gone: {self._device.problem}")
+                self.get_logger().error(f"{self._device.path} is not there: {self._device.problem}; looking for it")
             self._diagnostics.publish()
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
