@@ -108,7 +108,7 @@ class KeyboardNode(Node):
         if self._answer is None:
             self._terminal.show("waiting for the motor …")
             if self._motor.service_is_ready():
-                self._answer = self._motor.call_async(GetParameters.Request(names=["car", "use_sim_time"]))
+                self._answer = self._motor.call_async(GetParameters.Request(names=["car_file", "use_sim_time"]))
         elif self._answer.done() and (answer := self._answer.result()) is not None:
             name, simulated = ([parameter_value_to_python(value) for value in answer.values] + [None, None])[:2]
             if not isinstance(name, str):

@@ -72,8 +72,7 @@ class MotorNode(LifecycleProgram):
         self._steady = steady_clock()
         self._ticks, self._gaps = Rate(), Intervals()
         self._held.enter_context(held(parameters.actuator, self._car))
-        self._actuator = open_named(parameters.actuator, self._car, self)
-        self._stopper = Watched(parameters.actuator, parameters.car, seconds(self._steady))
+        self.declare_parameter("car_file", str(self._car_file))  # for others, who may be in another folder
         self._drivers = Publishers(self, ("/cmd_vel", "/cmd_vel/hand"))
         self._states = self.create_publisher(JointState, "/motor/state", RECORD)
         self._sent: Output | None = None  # what was written last
@@ -83,6 +82,8 @@ class MotorNode(LifecycleProgram):
         self.create_subscription(TwistStamped, "/cmd_vel", self._policy_command, LATEST)
         self.create_subscription(TwistStamped, "/cmd_vel/hand", self._hand_command, LATEST)
         self.create_service(SetBool, "/motor/arm", self._arm)
+        self._actuator = open_named(parameters.actuator, self._car, self)
+        self._stopper = Watched(parameters.actuator, str(self._car_file), seconds(self._steady))
         self.create_timer(TICK, self._tick, clock=self._steady)
         self._tick()
 

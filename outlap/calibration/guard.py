@@ -32,8 +32,11 @@ class Guarded:
     def __init__(self, path: Path) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "outlap.calibration.guard", str(path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            bufsize=0,
+        )
         assert self._process.stdin is not None and self._process.stdout is not None
         if self._process.stdout.readline() != b"ready\n":
             self.close()
@@ -64,7 +67,10 @@ def main() -> None:
     """Watch the calibration whose pipe is standard input; the argument is the car file."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # what ends the calibration must not end the one who stops the car
-    car = load_car(sys.argv[1])
+    try:
+        car = load_car(sys.argv[1])
+    except OutlapError as error:
+        sys.exit(f"error: {error}")
     print("ready", flush=True)
     neutral = watch(sys.stdin.fileno())
     if neutral is None:

@@ -204,6 +204,8 @@ class Gate:
 
     def _check(self, source: Source, steady: float, ros: float) -> tuple[Problem, str]:
         """The most severe thing wrong with the latest command of ``source``, in words."""
+        if ros <= 0:  # a node that follows /clock, before there is one
+            return Problem.LOST, "there is no ROS time: use_sim_time is set, and nobody publishes /clock"
         if source not in self._latest:
             return Problem.LOST, f"no command from the {source} yet"
         twist, received = self._latest[source]

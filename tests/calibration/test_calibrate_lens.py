@@ -18,13 +18,25 @@ from outlap.vehicle.car import Lens
 
 SIZE = (320, 240)
 FISHEYE = Lens(
-    model="fisheye", width=320, height=240, fx=165.0, fy=166.0, cx=161.5, cy=117.0,
+    model="fisheye",
+    width=320,
+    height=240,
+    fx=165.0,
+    fy=166.0,
+    cx=161.5,
+    cy=117.0,
     distortion=(-0.03, 0.005, -0.004, 0.001),
-)  # fmt: skip
+)
 PINHOLE = Lens(
-    model="pinhole", width=320, height=240, fx=260.0, fy=261.0, cx=157.0, cy=121.0,
+    model="pinhole",
+    width=320,
+    height=240,
+    fx=260.0,
+    fy=261.0,
+    cx=157.0,
+    cy=121.0,
     distortion=(-0.3, 0.1, 0.001, -0.001, 0.0),
-)  # fmt: skip
+)
 
 
 @cache

@@ -14,9 +14,15 @@ from outlap.errors import OutlapError
 from outlap.vehicle.car import Camera, Lens, load_car
 
 LENS = Lens(
-    model="fisheye", width=480, height=360, fx=250.0, fy=250.0, cx=241.0, cy=177.0,
+    model="fisheye",
+    width=480,
+    height=360,
+    fx=250.0,
+    fy=250.0,
+    cx=241.0,
+    cy=177.0,
     distortion=(-0.03, 0.005, -0.004, 0.001),
-)  # fmt: skip
+)
 AHEAD = 0.39  # m
 PLACES = ((AHEAD, 0.0, 0.1), (0.37, 0.04, -0.3), (0.4, -0.05, 3.3))
 

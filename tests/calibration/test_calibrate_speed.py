@@ -153,9 +153,17 @@ def test_a_vesc_is_found_in_its_own_units(path: Path) -> None:
         "  speed: {neutral: 0, forward: [[0, 0], [5, 20000]], reverse: [[0, 0], [5, -20000]]}\n"
     )
     hidden = Hidden(
-        trim=0.53, gain_left=0.6, gain_right=0.7, neutral=0.0, dead=300.0, exponent=1.0, span=20_000.0, fastest=4.4,
-        fastest_back=4.4, double_tap=False,
-    )  # fmt: skip
+        trim=0.53,
+        gain_left=0.6,
+        gain_right=0.7,
+        neutral=0.0,
+        dead=300.0,
+        exponent=1.0,
+        span=20_000.0,
+        fastest=4.4,
+        fastest_back=4.4,
+        double_tap=False,
+    )
     rng = np.random.default_rng(5)
     find_steering(path, hidden, rng)
     find_speed(path, hidden, rng)

@@ -64,10 +64,20 @@ def test_a_mirror_shows_in_markers_only() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "board", "chessboard:9x6", "chessboard:9x6:0", "chessboard:9by6:0.03", "chessboard:2x6:0.03",
-     "charuco:7x5:0.03", "charuco:7x5:0.03:0.03", "charuco:20x20:0.03:0.02",
-     "chessboard:9x6:nan", "chessboard:9x6:0.02:0.01"],
-)  # fmt: skip
+    [
+        "",
+        "board",
+        "chessboard:9x6",
+        "chessboard:9x6:0",
+        "chessboard:9by6:0.03",
+        "chessboard:2x6:0.03",
+        "charuco:7x5:0.03",
+        "charuco:7x5:0.03:0.03",
+        "charuco:20x20:0.03:0.02",
+        "chessboard:9x6:nan",
+        "chessboard:9x6:0.02:0.01",
+    ],
+)
 def test_what_describes_no_board_is_refused(text: str) -> None:
     with pytest.raises(OutlapError, match="--board"):
         parse_board(text)

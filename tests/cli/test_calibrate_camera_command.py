@@ -21,9 +21,15 @@ BOARD = parse_board(DEFAULT)
 @pytest.fixture(scope="module")
 def camera() -> Camera:
     lens = Lens(
-        model="fisheye", width=480, height=360, fx=250.0, fy=251.0, cx=241.0, cy=177.0,
+        model="fisheye",
+        width=480,
+        height=360,
+        fx=250.0,
+        fy=251.0,
+        cx=241.0,
+        cy=177.0,
         distortion=(-0.03, 0.005, -0.004, 0.001),
-    )  # fmt: skip
+    )
     mount = {"x": 0.11, "height": 0.147, "pitch": 0.31, "roll": -0.04, "yaw": 0.05}
     return load_car().camera.model_copy(update={"lens": lens} | mount)
 

@@ -32,8 +32,12 @@ class Session:
         self._terminal, inner = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "outlap.cli.main", "calibrate", *words],
-            stdin=inner, stdout=inner, stderr=inner, start_new_session=True, env=os.environ | {"COLUMNS": "1000"},
-        )  # fmt: skip
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            start_new_session=True,
+            env=os.environ | {"COLUMNS": "1000"},
+        )
         os.close(inner)
         self.seen = ""
 

@@ -68,12 +68,28 @@ def drawn(rng: np.random.Generator) -> Hidden:
     """A car drawn at random, as such cars differ."""
     u = rng.uniform
     return Hidden(
-        trim=u(1420, 1580), gain_left=u(450, 750), gain_right=u(450, 750), bend=u(-0.1, 0.1), stop_left=u(0.38, 0.6),
-        stop_right=u(0.38, 0.6), mirrored=bool(rng.random() < 0.5), slack=u(0, 0.015), servo_noise=u(0, 0.002),
-        neutral=u(1480, 1520), dead=u(15, 60), exponent=u(0.75, 1.3), fastest=u(3.5, 7), fastest_back=u(2, 3.5),
-        span=u(350, 450), reversed=bool(rng.random() < 0.3), double_tap=bool(rng.random() < 0.6), delay=u(0.01, 0.12),
-        lag=u(0.06, 0.14), acceleration=u(3, 6), coasting=u(0.7, 2.5),
-    )  # fmt: skip
+        trim=u(1420, 1580),
+        gain_left=u(450, 750),
+        gain_right=u(450, 750),
+        bend=u(-0.1, 0.1),
+        stop_left=u(0.38, 0.6),
+        stop_right=u(0.38, 0.6),
+        mirrored=bool(rng.random() < 0.5),
+        slack=u(0, 0.015),
+        servo_noise=u(0, 0.002),
+        neutral=u(1480, 1520),
+        dead=u(15, 60),
+        exponent=u(0.75, 1.3),
+        fastest=u(3.5, 7),
+        fastest_back=u(2, 3.5),
+        span=u(350, 450),
+        reversed=bool(rng.random() < 0.3),
+        double_tap=bool(rng.random() < 0.6),
+        delay=u(0.01, 0.12),
+        lag=u(0.06, 0.14),
+        acceleration=u(3, 6),
+        coasting=u(0.7, 2.5),
+    )
 
 
 class HiddenCar(SignalActuator):

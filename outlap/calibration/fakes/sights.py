@@ -44,13 +44,25 @@ def drawn_camera(rng: np.random.Generator) -> Camera:
         else (u(-0.4, -0.1), u(0.02, 0.15), u(-0.002, 0.002), u(-0.002, 0.002), 0.0)
     )
     lens = Lens(
-        model="fisheye" if fisheye else "pinhole", width=640, height=480, fx=focal, fy=focal * u(0.995, 1.005),
-        cx=u(305, 335), cy=u(225, 255), distortion=distortion,
-    )  # fmt: skip
+        model="fisheye" if fisheye else "pinhole",
+        width=640,
+        height=480,
+        fx=focal,
+        fy=focal * u(0.995, 1.005),
+        cx=u(305, 335),
+        cy=u(225, 255),
+        distortion=distortion,
+    )
     return Camera(
-        x=u(0.05, 0.15), y=u(-0.01, 0.01), height=u(0.1, 0.2), pitch=u(0.2, 0.5), roll=u(-0.08, 0.08),
-        yaw=u(-0.08, 0.08), rate=30.0, lens=lens,
-    )  # fmt: skip
+        x=u(0.05, 0.15),
+        y=u(-0.01, 0.01),
+        height=u(0.1, 0.2),
+        pitch=u(0.2, 0.5),
+        roll=u(-0.08, 0.08),
+        yaw=u(-0.08, 0.08),
+        rate=30.0,
+        lens=lens,
+    )
 
 
 def show_board(camera: Camera, board: Board, rng: np.random.Generator, count: int = PICTURES) -> list[Grey]:
