@@ -60,6 +60,7 @@ EXTRAS = {
     "dev": [
         "pytest>=8",
         "pytest-timeout>=2.3",
+        "pytest-xdist>=3.6,<4",
         "ruff>=0.15,<1",
         "pyright[nodejs]>=1.1.400",
         "build>=1.2",

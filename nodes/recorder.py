@@ -34,7 +34,7 @@ from outlap.recording.spool import Spool
 from outlap.recording.tape import Entry, Kind
 from outlap.recording.telling import progress_line
 from outlap.timing import Rate
-from outlap.vehicle.car import car_file
+from outlap.vehicle.car import car_file, load_car
 
 from .program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
@@ -81,6 +81,7 @@ class RecorderNode(LifecycleProgram):
         kinds = {name: _kind(message) for name, (message, _) in topics.items()}
         facts = {"outlap": __version__}
         if parameters.car:
+            load_car(parameters.car)  # one that nobody could drive is not worth keeping: it is refused
             facts |= _car_facts(parameters.car)
         out = Path(parameters.out)
         self._folder = make_folder(out, datetime.now())
