@@ -21,7 +21,7 @@ demo: $(VENV)/.demo ## Train a camera policy and race it; TRACK= names the track
 	@$(BIN)/outlap demo --track "$(TRACK)" --out "$(OUT)"
 
 test: $(VENV)/.test ## Run the tests
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 faults: $(VENV)/.test ## Inject all twenty faults at full length, about half an hour, and print the table; docs/faults.md
 	@$(BIN)/python tests/faults/table.py
