@@ -150,7 +150,8 @@ CASES = [
     for kind, (_, changes) in FILES.items()
     for number, words in enumerate([f"outlap {verb}" for verb in VERBS[kind]] + NODES[kind])
     for turn, how in enumerate([*changes, "empty"])
-    if FULL or (number + turn) % (len(changes) + 1) == 0
+    # In short: of each kind of file, every kind of mistake, with one program after another.
+    if FULL or (number == turn and number < len(VERBS[kind])) or (number, turn) == (len(VERBS[kind]), 0)
 ]
 
 
