@@ -33,10 +33,13 @@ class Warp:
         self.fill = fill
         plain = _source_pixels(camera, view, 1)
         self.coverage = float(_inside(plain, camera.lens).mean())
-        # The raw picture is often finer than the view. Sampling it there point by point would let far lines flicker,
-        # so the view is sampled more densely and averaged.
-        self._supersampling = _supersampling(plain)
-        dense = _source_pixels(camera, view, self._supersampling)
+        # The raw picture is often finer than the view. Sampling it there point by point would let far lines flicker, so
+        # it is averaged down as far as the view is coarser everywhere, and where it is coarser still the view is
+        # sampled more densely and averaged.
+        finest, coarsest = _steps(plain)
+        self._reduction = _reduction(finest, camera.lens)
+        self._supersampling = int(np.clip(np.ceil(coarsest / self._reduction - 0.25), 1, MAX_SUPERSAMPLING))
+        dense = (_source_pixels(camera, view, self._supersampling) + 0.5) / self._reduction - 0.5
         dense = np.where(np.isnan(dense), NOWHERE, np.clip(dense, NOWHERE, -NOWHERE)).astype(np.float32)
         self._maps = cv2.convertMaps(dense[..., 0], dense[..., 1], cv2.CV_16SC2)
 
@@ -53,6 +56,9 @@ class Warp:
                 f"{lens.height} pixels, rgb8 or mono8: correct camera.lens or the camera's settings."
             )
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+        if self._reduction > 1:
+            size = lens.width // self._reduction, lens.height // self._reduction
+            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         dense = cv2.remap(grey, *self._maps, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT, self.fill)
         if self._supersampling > 1:
             dense = cv2.resize(dense, (self.view.width, self.view.height), interpolation=cv2.INTER_AREA)
@@ -91,8 +97,16 @@ def _inside(pixels: NDArray[np.float64], lens: Lens) -> NDArray[np.bool_]:
     return (x >= -0.5) & (x <= lens.width - 0.5) & (y >= -0.5) & (y <= lens.height - 0.5)
 
 
-def _supersampling(pixels: NDArray[np.float64]) -> int:
-    """How many raw pixels the step from one canonical pixel to the next spans, at most, as a whole number."""
+def _steps(pixels: NDArray[np.float64]) -> tuple[float, float]:
+    """How many raw pixels the step from one canonical pixel to the next spans, at least and at most (5% aside)."""
     steps = [np.linalg.norm(np.diff(pixels, axis=axis), axis=-1) for axis in (0, 1)]
-    largest = max((float(np.nanpercentile(step, 95)) for step in steps if np.isfinite(step).any()), default=1.0)
-    return int(np.clip(np.ceil(largest - 0.25), 1, MAX_SUPERSAMPLING))
+    bounds = [np.nanpercentile(step, (5, 95)) for step in steps if np.isfinite(step).any()] or [np.ones(2)]
+    return float(min(low for low, _ in bounds)), float(max(high for _, high in bounds))
+
+
+def _reduction(finest: float, lens: Lens) -> int:
+    """By which power of two the raw picture may be averaged down, so that no step becomes shorter than two pixels."""
+    reduction = 1
+    while 4 * reduction <= finest and lens.width % (2 * reduction) == lens.height % (2 * reduction) == 0:
+        reduction *= 2
+    return reduction

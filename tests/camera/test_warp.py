@@ -59,11 +59,13 @@ WIDE = Lens(model="fisheye", width=320, height=240, fx=120, fy=120, cx=161, cy=1
 PINHOLE = Lens(
     model="pinhole", width=320, height=240, fx=130, fy=130, cx=159, cy=121, distortion=(-0.1, 0.01, 0.001, 0.0, 0.0)
 )
+FINE = Lens(model="fisheye", width=640, height=480, fx=320, fy=320, cx=319.5, cy=239.5)
 CAMERAS = {
     "as mounted": camera(),
     "level": camera(pitch=0.0),
     "crooked": camera(pitch=0.5, roll=0.12, yaw=-0.15),
     "distorted wide": camera(lens=WIDE, yaw=0.1),
+    "fine": camera(lens=FINE),
     "pinhole": camera(lens=PINHOLE, pitch=0.4),
 }
 HEIGHTS = {
@@ -133,9 +135,8 @@ def test_what_the_lens_does_not_see_is_the_fill() -> None:
 
 def test_far_lines_do_not_alias() -> None:
     """Fine stripes beyond what the view resolves become their mean, instead of a false coarse pattern."""
-    fine = Lens(model="fisheye", width=640, height=480, fx=320, fy=320, cx=319.5, cy=239.5)
     stripes = np.broadcast_to(np.where(np.arange(640) % 6 < 3, 0, 250).astype(np.uint8), (480, 640))
-    seen = Warp(camera(lens=fine, pitch=VIEW.pitch), VIEW)(np.ascontiguousarray(stripes))
+    seen = Warp(camera(lens=FINE, pitch=VIEW.pitch), VIEW)(np.ascontiguousarray(stripes))
     assert abs(seen[15:33, 30:50].astype(float) - 125).mean() < 30  # point by point: 100
 
 
