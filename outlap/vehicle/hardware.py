@@ -33,6 +33,11 @@ class PulseMaps(Maps):
         if self.steering_channel == self.speed_channel:
             raise ValueError("steering_channel and speed_channel must differ")
         steering, speed = self.steering, self.speed
+        if speed.brake is not None and speed.reverse and not speed.double_tap:
+            # To such a controller the brake's signal is one to go backwards.
+            raise ValueError(
+                "a controller that reverses at once has no brake: leave speed.brake out, or set double_tap"
+            )
         signals = [steering.centre, steering.left[1], steering.right[1], speed.neutral]
         signals += [signal for _, signal in (*speed.forward, *speed.reverse)]
         signals += [] if speed.brake is None else [speed.brake]

@@ -15,19 +15,19 @@ SPEED = {
     "neutral": 1500.0,
     "forward": ((0.0, 1540.0), (2.0, 1640.0), (4.0, 1900.0)),
     "reverse": ((0.0, 1460.0), (2.0, 1200.0)),
-    "brake": 1300.0,
-    "brake_time": 0.5,
 }
+BRAKE = {"brake": 1300.0, "brake_time": 0.5, "double_tap": True}
 
 
 @pytest.fixture
 def equipped(car: Car) -> Callable[..., Car]:
-    """``equipped({"driver": "pca9685", …}, neutral="brake", double_tap=True)``: the car with that hardware."""
+    """``equipped({"driver": "pca9685", …}, neutral="brake", brake_time=0.1)``: the car with that hardware."""
 
     def equip(hardware: dict[str, object], neutral: str = "coast", **speed: Any) -> Car:
         content = car.model_dump()
         content["drive"]["neutral"] = neutral
-        content["actuator"] = {"steering": STEERING, "speed": SPEED | speed} | hardware
+        speed_map = SPEED | (BRAKE if neutral == "brake" else {})
+        content["actuator"] = {"steering": STEERING, "speed": speed_map | speed} | hardware
         return validate(content, Car, "mine.yaml", "car file")
 
     return equip

@@ -131,7 +131,9 @@ def test_a_car_may_want_no_more_than_its_signals_reach(car: Car) -> None:
         with pytest.raises(OutlapError, match=message) as caught:
             equipped(car, **{key: value})
         assert "\n" not in str(caught.value)
-    assert equipped(car, speed={"brake": 1300}, drive__neutral="brake").drive.neutral == "brake"
+    assert equipped(car, speed={"brake": 1300, "double_tap": True}, drive__neutral="brake").drive.neutral == "brake"
+    with pytest.raises(OutlapError, match=r"leave speed\.brake out, or set double_tap\.$"):
+        equipped(car, speed={"brake": 1300})
     with pytest.raises(OutlapError, match=r"max_reverse_speed is 2, but the signals of actuator reach 0 only"):
         equipped(car, speed={"reverse": ()})
 
@@ -144,7 +146,7 @@ def test_a_car_may_want_no_more_than_its_signals_reach(car: Car) -> None:
         ({"centre": 0.5, "left": (0.5, 1.0), "right": (-0.5, 0.0)}, {}),  # a VESC's, in a PCA9685's place
         ({}, {"forward": ((0, 1540), (4, 2600))}),
         ({}, {"reverse": ((0, 1460), (2, 400))}),
-        ({}, {"brake": 3.0}),
+        ({}, {"brake": 3.0, "double_tap": True}),
     ],
 )
 def test_pulses_that_no_servo_takes_are_refused_with_the_car_file(
