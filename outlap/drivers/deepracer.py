@@ -39,7 +39,7 @@ class DeepRacerActuator(SignalActuator):
         if pwm.calibration:
             maps = calibrated(self.steering_map, self.speed_map, Path(pwm.calibration))
             self.steering_map, self.speed_map = maps
-        chip = _chip_folder(pwm.chip)
+        chip = chip_folder(pwm.chip)
         self._steering, self._speed = (_channel(chip, n) for n in (pwm.steering_channel, pwm.speed_channel))
         self._line = _line(Path(pwm.enable)) if pwm.enable else None
 
@@ -83,7 +83,7 @@ class DeepRacerActuator(SignalActuator):
         return (not direction.exists() or _read(direction) == "out") and _read(self._line / "value") == "0"
 
 
-def _chip_folder(chip: str) -> Path:
+def chip_folder(chip: str) -> Path:
     """The chip's folder, from itself or from the device that it belongs to, as getSysPath of pwm.cpp finds it."""
     if "/" in chip:
         if not (Path(chip) / "export").exists():

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from outlap.drivers.actuator import ActuatorError
+from outlap.drivers.deepracer import chip_folder
 from outlap.errors import OutlapError
 from outlap.vehicle.car import Car
 from outlap.vehicle.hardware import Pca9685, Vesc
@@ -39,7 +40,10 @@ def hardware_path(car: Car) -> str:
         path = hardware.port
     else:
         path = hardware.chip
-    return os.path.realpath(path) if "/" in path else path  # a DeepRacer's chip may be named by its device
+        if "/" not in path:  # a DeepRacer's chip may be named by its device
+            with contextlib.suppress(ActuatorError):
+                path = str(chip_folder(path))
+    return os.path.realpath(path) if "/" in path else path  # such a chip that is not there
 
 
 def lock_path(car: Car) -> Path:
@@ -65,23 +69,41 @@ def hold_hardware(car: Car, who: str) -> Iterator[None]:
     """
     device, path = hardware_path(car), lock_path(car)
     try:
-        handle = _opened(path)
+        handle = _locked(path, device)
     except OSError as error:
         raise OutlapError(f"cannot lock {device} by {path}: {error.strerror or error}.") from error
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise OutlapError(f"cannot lock {device} by {path}: {error.strerror or error}.") from error
-            raise HardwareHeldError(f"{device} is held by {_holder(handle)}: stop that first.") from error
         with contextlib.suppress(OSError):  # the file may be another user's, to read only; then they are told less
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{who} (process {os.getpid()})\n".encode(), 0)
         yield
-        # The file stays: removing it would let two later ones lock two different files of one name.
     finally:
+        with contextlib.suppress(OSError):  # another user's stays
+            path.unlink()
         os.close(handle)
+
+
+def _locked(path: Path, device: str) -> int:
+    """A handle of the lock file, locked.
+
+    Who held it before may have removed the file between our opening and our locking it: a lock on a file without a
+    name keeps nobody out.
+    """
+    for _ in range(ATTEMPTS):
+        handle = _opened(path)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _holder(handle)
+            os.close(handle)
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise HardwareHeldError(f"{device} is held by {holder}: stop that first.") from error
+            raise
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), path.lstat()):
+                return handle
+        os.close(handle)
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
 
 def _opened(path: Path) -> int:

@@ -19,6 +19,7 @@ from outlap.drivers.actuator import ActuatorError
 from outlap.drivers.deepracer_calibration import calibrated
 from outlap.drivers.fakes.deepracer import FakeDeepRacer
 from outlap.drivers.fakes.standin import Sent
+from outlap.drivers.lock import hardware_path
 from outlap.drivers.opening import open_actuator
 from outlap.errors import OutlapError
 from outlap.files import share_directory
@@ -268,6 +269,7 @@ def test_the_chip_is_found_by_the_device_that_it_belongs_to(
     hardware = {key: value for key, value in racer.hardware.items() if key != "chip"}
     open_actuator(equipped(hardware)).send(1500.0, 1600.0)
     assert last(racer, 2).speed == 1600
+    assert hardware_path(equipped(hardware)) == hardware_path(equipped(racer.hardware))  # one car, one lock
 
 
 def test_a_car_without_the_line_drives_too(racer: FakeDeepRacer, equipped: Callable[..., Car]) -> None:

@@ -14,7 +14,7 @@ from outlap.drivers import lock
 from outlap.drivers.lock import HardwareHeldError, hardware_path, hold_hardware, lock_path
 from outlap.errors import OutlapError
 from outlap.files import share_directory
-from outlap.vehicle.car import load_car
+from outlap.vehicle.car import Car, load_car
 
 ACTUATOR = """
 actuator:
@@ -34,7 +34,7 @@ VESC = (
 HOLDER = """
 import sys
 from outlap.drivers.lock import hold_hardware
-from outlap.vehicle.car import load_car
+from outlap.vehicle.car import Car, load_car
 
 with hold_hardware(load_car(sys.argv[1]), "the motor node"):
     print("held", flush=True)
@@ -61,7 +61,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
     file.unlink(missing_ok=True)
 
 
-def test_a_chip_that_is_named_by_its_device_is_taken_by_that_name(tmp_path: Path) -> None:
+def test_a_chip_that_is_named_by_its_device_and_is_not_there_is_taken_by_that_name(tmp_path: Path) -> None:
     assert hardware_path(load_car(car_file(tmp_path, "deepracer", "chip", "'0000:00:17.0'"))) == "0000:00:17.0"
 
 
@@ -93,33 +93,52 @@ def test_a_second_process_is_told_who_holds_the_car_until_that_one_is_killed(pat
         pass
 
 
-def test_a_file_that_may_only_be_read_is_locked_all_the_same(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def locked(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Car, Path]:
+    """A car that was held before, and where the lock's file was."""
     monkeypatch.setattr(lock, "FOLDERS", (tmp_path,))
     car = load_car(path)
     with hold_hardware(car, "me"):
         (file,) = tmp_path.glob("outlap*.lock")
+    assert not file.exists()
+    return car, file
+
+
+def test_a_file_that_may_only_be_read_is_locked_all_the_same(locked: tuple[Car, Path]) -> None:
+    car, file = locked
     file.write_text("\x1b[31mnasty\n")
     file.chmod(0o444)
     with hold_hardware(car, "me"):
         pass
 
 
-def test_a_link_in_the_lock_file_s_place_is_refused(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lock, "FOLDERS", (tmp_path,))
-    car = load_car(path)
-    with hold_hardware(car, "me"):
-        (file,) = tmp_path.glob("outlap*.lock")
-    file.unlink()
+def test_a_link_in_the_lock_file_s_place_is_refused(locked: tuple[Car, Path], tmp_path: Path) -> None:
+    car, file = locked
     victim = tmp_path / "victim"
     victim.write_text("keep")
     file.symlink_to(victim)
     with pytest.raises(OutlapError, match="cannot lock"), hold_hardware(car, "me"):
         pass
     assert victim.read_text() == "keep"
+
+
+def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(
+    locked: tuple[Car, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    car, file = locked
+    opened, handles = lock._opened, []
+
+    def opened_too_early(path: Path) -> int:
+        handles.append(opened(path))
+        if len(handles) == 1:
+            file.unlink()
+        return handles[-1]
+
+    monkeypatch.setattr(lock, "_opened", opened_too_early)
+    with hold_hardware(car, "me"):
+        assert len(handles) == 2
+        with pytest.raises(HardwareHeldError, match="held by me"), hold_hardware(car, "another"):
+            pass
 
 
 def test_a_simulated_car_has_nothing_to_hold() -> None:
