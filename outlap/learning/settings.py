@@ -64,16 +64,11 @@ class ValidationConfig(Model):
     last_cars: Annotated[int, Field(ge=1)]  # that drive one lap each when the run is over, on all shipped tracks
 
 
-class TeacherConfig(Model):
+class PpoConfig(Model):
     """PPO's numbers; see Schulman et al. 2017 and rsl-rl-lib's documentation."""
 
-    cars: Annotated[int, Field(ge=1)]  # cars that learn at once
     iterations: Annotated[int, Field(ge=1)]  # of collecting and updating
-    head_start: Annotated[int, Field(ge=1)]  # of these, before the student begins
-    randomization: GivenRandomization  # of its cars
-    beside: Annotated[int, Field(ge=1)]  # in each of the student's iterations, until all are done
     steps: Annotated[int, Field(ge=1)]  # steps each car takes an iteration
-    hidden: tuple[Annotated[int, Field(ge=1)], ...]  # widths of the hidden layers, actor and critic alike
     learning_rate: Annotated[float, Field(gt=0)]  # the first; PPO then adapts it to desired_kl
     desired_kl: Annotated[float, Field(gt=0)]
     discount: Annotated[float, Field(gt=0, lt=1)]
@@ -82,6 +77,16 @@ class TeacherConfig(Model):
     minibatches: Annotated[int, Field(ge=1)]
     entropy: Annotated[float, Field(ge=0)]
     first_deviation: Annotated[float, Field(gt=0)]  # of the actions at the start, as a part of their limits
+
+
+class TeacherConfig(PpoConfig):
+    """The teacher's learning, from what the simulator knows."""
+
+    cars: Annotated[int, Field(ge=1)]  # cars that learn at once
+    head_start: Annotated[int, Field(ge=1)]  # of these, before the student begins
+    randomization: GivenRandomization  # of its cars
+    beside: Annotated[int, Field(ge=1)]  # in each of the student's iterations, until all are done
+    hidden: tuple[Annotated[int, Field(ge=1)], ...]  # widths of the hidden layers, actor and critic alike
 
 
 class DistillConfig(Model):
@@ -118,21 +123,11 @@ class DistillConfig(Model):
         return self.driving + -(-self.final_batches // (self.iteration_steps * self.batches))
 
 
-class PixelConfig(Model):
-    """PPO's numbers, see Schulman et al. 2017 and rsl-rl-lib's documentation, and what it learns with."""
+class PixelConfig(PpoConfig):
+    """Learning straight from pictures."""
 
     cars: Annotated[int, Field(ge=2)]  # cars that learn at once
-    iterations: Annotated[int, Field(ge=1)]  # of collecting and updating
-    steps: Annotated[int, Field(ge=1)]  # steps each car takes an iteration
     critic: tuple[Annotated[int, Field(ge=1)], ...]  # widths of the critic's hidden layers
-    learning_rate: Annotated[float, Field(gt=0)]  # the first; PPO then adapts it to desired_kl
-    desired_kl: Annotated[float, Field(gt=0)]
-    discount: Annotated[float, Field(gt=0, lt=1)]
-    trace: Annotated[float, Field(gt=0, le=1)]  # lambda of the generalised advantage estimate
-    epochs: Annotated[int, Field(ge=1)]
-    minibatches: Annotated[int, Field(ge=1)]
-    entropy: Annotated[float, Field(ge=0)]
-    first_deviation: Annotated[float, Field(gt=0)]  # of the actions at the start, as a part of their limits
     auxiliary_weight: Annotated[float, Field(ge=0)]  # of predicting offset, heading, bend, speed and turning
     look_steps: Annotated[float, Field(ge=1)]  # mean steps after which a car's look is drawn anew as it drives
 

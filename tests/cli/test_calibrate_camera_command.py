@@ -8,30 +8,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hidden_camera import AHEAD, PLACES, hidden_camera
 
 from outlap.calibration.board import DEFAULT, parse_board
 from outlap.calibration.fakes.pictures import Photographer
 from outlap.files import share_directory
-from outlap.vehicle.car import Camera, Lens, load_car
+from outlap.vehicle.car import Camera, load_car
 
-AHEAD = 0.39  # m
 BOARD = parse_board(DEFAULT)
 
 
 @pytest.fixture(scope="module")
 def camera() -> Camera:
-    lens = Lens(
-        model="fisheye",
-        width=480,
-        height=360,
-        fx=250.0,
-        fy=251.0,
-        cx=241.0,
-        cy=177.0,
-        distortion=(-0.03, 0.005, -0.004, 0.001),
-    )
-    mount = {"x": 0.11, "height": 0.147, "pitch": 0.31, "roll": -0.04, "yaw": 0.05}
-    return load_car().camera.model_copy(update={"lens": lens} | mount)
+    return hidden_camera()
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +28,9 @@ def pictures(camera: Camera, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders ``held`` and ``laid``."""
     folder = tmp_path_factory.mktemp("pictures")
     photographer = Photographer(camera.lens, BOARD, np.random.default_rng(7))
-    places = ((AHEAD, 0.0, 0.1), (0.37, 0.04, -0.3), (0.4, -0.05, 3.3))
     for name, shots in (
         ("held", [photographer.held() for _ in range(15)]),
-        ("laid", [photographer.lying(camera, *place) for place in places]),
+        ("laid", [photographer.lying(camera, *place) for place in PLACES]),
     ):
         (folder / name).mkdir()
         for number, shot in enumerate(shots):

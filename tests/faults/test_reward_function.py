@@ -12,45 +12,17 @@ import numpy as np
 import pytest
 import torch
 from fault_figures import FULL, Measured
+from tiny_learning import PPO, TASK
 
 from outlap.errors import OutlapError
 from outlap.learning import user_reward
-from outlap.learning.task import DrivingTask, TaskConfig
-from outlap.learning.teacher import TeacherConfig, TeacherTraining
+from outlap.learning.task import DrivingTask
+from outlap.learning.teacher import TeacherTraining
 from outlap.learning.user_reward import UserReward, opened_reward
 from outlap.simulation.randomization import OFF
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
-
-TASK = TaskConfig(
-    rate_hz=30,
-    curvature_limit=3.3,
-    speed_min=0.4,
-    speed_limit=2.0,
-    episode_s=60,
-    edge_margin=0.05,
-    edge_penalty=0.5,
-    change_penalty=0.05,
-    crash_penalty=5,
-)
-PPO = TeacherConfig(
-    cars=4,
-    iterations=9,
-    steps=5,
-    hidden=(8,),
-    learning_rate=1e-3,
-    desired_kl=0.01,
-    discount=0.98,
-    trace=0.95,
-    epochs=1,
-    minibatches=1,
-    entropy=0.0,
-    first_deviation=0.5,
-    head_start=9,
-    beside=1,
-    randomization=OFF,
-)
 
 # In the third iteration, when something has been learned already.
 LATER = """import time; calls = 0

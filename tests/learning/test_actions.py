@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tiny_learning import PPO, TASK
 
 from outlap.camera.view import View
 from outlap.errors import OutlapError
@@ -22,8 +23,8 @@ from outlap.learning.distill import symmetric
 from outlap.learning.results import contract
 from outlap.learning.run import train
 from outlap.learning.student import Student, StudentConfig, export
-from outlap.learning.task import DrivingTask, TaskConfig
-from outlap.learning.teacher import TeacherConfig, TeacherEnv, TeacherTraining
+from outlap.learning.task import DrivingTask
+from outlap.learning.teacher import TeacherEnv, TeacherTraining
 from outlap.policy.contract import Observation
 from outlap.policy.file import load_policy, write_policy
 from outlap.policy.observation import frames_to_tensor
@@ -32,17 +33,6 @@ from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
-TASK = TaskConfig(
-    rate_hz=30,
-    curvature_limit=3.3,
-    speed_min=0.4,
-    speed_limit=2.0,
-    episode_s=60,
-    edge_margin=0.05,
-    edge_penalty=0.5,
-    change_penalty=0.05,
-    crash_penalty=5,
-)
 LIST = [
     {"steering_angle": -30.0, "speed": 0.8},
     {"steering_angle": 0.0, "speed": 1.6},
@@ -183,36 +173,19 @@ def test_lists_with_and_without_a_mirror_image() -> None:
 @pytest.fixture
 def chooser(ring: Track, car: Car) -> DrivingTask:
     task, _ = with_actions(TASK, tuple(DiscreteAction(**action) for action in LIST), car, "x.yaml")
-    return DrivingTask(TrackSet([ring]), car, 6, task, 1, OFF)
+    return DrivingTask(TrackSet([ring]), car, PPO.cars, task, 1, OFF)
 
 
 def test_a_teacher_learns_to_choose(chooser: DrivingTask) -> None:
     torch.manual_seed(1)
-    config = TeacherConfig(
-        cars=6,
-        iterations=2,
-        steps=5,
-        hidden=(8,),
-        learning_rate=1e-3,
-        desired_kl=0.01,
-        discount=0.98,
-        trace=0.95,
-        epochs=1,
-        minibatches=1,
-        entropy=0.0,
-        first_deviation=0.5,
-        head_start=1,
-        beside=1,
-        randomization=OFF,
-    )
-    training = TeacherTraining(chooser, config)
+    training = TeacherTraining(chooser, PPO)
     for _ in range(2):
         assert np.isfinite(list(training.iterate().values())).all()
     table = chooser.table
     assert table is not None
     assert in_table(chooser.last, table)
     assert in_table(training.teacher.act(chooser.teacher_observation()), table)
-    again = TeacherTraining(chooser, config)
+    again = TeacherTraining(chooser, PPO)
     again.load(training.state())
     observation = chooser.teacher_observation()
     np.testing.assert_array_equal(again.teacher.act(observation), training.teacher.act(observation))
@@ -226,9 +199,9 @@ def in_table(action: NDArray[np.float64], table: NDArray[np.float64]) -> bool:
 def test_the_environment_takes_numbers_of_actions(chooser: DrivingTask) -> None:
     env = TeacherEnv(chooser)
     assert env.num_actions == 1
-    env.step(torch.tensor([[0.0], [1], [2], [3], [3], [0]]))
+    env.step(torch.tensor([[0.0], [3], [2], [3]]))
     assert chooser.table is not None
-    np.testing.assert_array_equal(chooser.last, chooser.table[[0, 1, 2, 3, 3, 0]])
+    np.testing.assert_array_equal(chooser.last, chooser.table[[0, 3, 2, 3]])
 
 
 def test_a_policy_file_gives_exactly_the_actions_of_its_list(

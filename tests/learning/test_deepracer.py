@@ -10,27 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_learning import TASK
 
 from outlap.learning.deepracer import FAR, Road, parameters
 from outlap.learning.reward import Moment
-from outlap.learning.task import DrivingTask, TaskConfig
+from outlap.learning.task import DrivingTask
 from outlap.learning.user_reward import UserReward, row_distances
 from outlap.simulation.randomization import OFF
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
-
-TASK = TaskConfig(
-    rate_hz=30,
-    curvature_limit=3.3,
-    speed_min=0.4,
-    speed_limit=2.0,
-    episode_s=60,
-    edge_margin=0.05,
-    edge_penalty=0.5,
-    change_penalty=0.05,
-    crash_penalty=5,
-)
 
 # Name and exact type of all that DeepRacer gives; in brackets that of a list's elements.
 KINDS: dict[str, Any] = {

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_learning import TASK
 
 from outlap.errors import OutlapError
 from outlap.learning.reward import Moment, Scaled, progress
 from outlap.learning.reward_process import LOG_LIMIT, pack, unpack
-from outlap.learning.task import DrivingTask, TaskConfig
+from outlap.learning.task import DrivingTask
 from outlap.learning.user_reward import UserReward, keep_copy, opened_reward
 from outlap.simulation.randomization import OFF
 from outlap.track.geometry import TrackSet
@@ -22,17 +23,6 @@ from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
 CARS = 4
-TASK = TaskConfig(
-    rate_hz=30,
-    curvature_limit=3.3,
-    speed_min=0.4,
-    speed_limit=2.0,
-    episode_s=60,
-    edge_margin=0.05,
-    edge_penalty=0.5,
-    change_penalty=0.05,
-    crash_penalty=5,
-)
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,7 @@ actuator:
     forward: [[0, 1550], [5, 1900]]
     reverse: [[0, 1450], [5, 1100]]
 """
+FoundT = TypeVar("FoundT", SteeringFound, SpeedFound)
 SLOWEST = 0.5  # m/s; slower the map follows a straight line from the dead band's edge, and nobody drives
 TAPE = 0.005  # m, standard deviation of what the person reads off the tape
 
@@ -52,20 +54,25 @@ def car_file(folder: Path) -> Path:
 
 def find_steering(path: Path, hidden: Hidden, rng: np.random.Generator, **person: object) -> SteeringFound:
     """Calibrate the steering of the car file at ``path`` on a hidden car, and write it."""
-    car = load_car(path)
-    fake = HiddenCar(car, hidden, rng)
-    asked = Person(fake, rng, TAPE, **person)  # type: ignore[arg-type]  # one dict for several types
-    found = calibrate_steering(car, Rig(car, fake, asked), asked)
-    write_car(path, found.changes())
-    return found
+    return _find(calibrate_steering, path, hidden, rng, person)
 
 
 def find_speed(path: Path, hidden: Hidden, rng: np.random.Generator, **person: object) -> SpeedFound:
     """Calibrate the drive likewise."""
+    return _find(calibrate_speed, path, hidden, rng, person)
+
+
+def _find(
+    calibrate: Callable[[Car, Rig, Person], FoundT],
+    path: Path,
+    hidden: Hidden,
+    rng: np.random.Generator,
+    person: dict[str, object],
+) -> FoundT:
     car = load_car(path)
     fake = HiddenCar(car, hidden, rng)
     asked = Person(fake, rng, TAPE, **person)  # type: ignore[arg-type]  # one dict for several types
-    found = calibrate_speed(car, Rig(car, fake, asked), asked)
+    found = calibrate(car, Rig(car, fake, asked), asked)
     write_car(path, found.changes())
     return found
 

@@ -6,7 +6,6 @@ instead. The driver appends what it writes; that way no value is lost, however l
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
 import selectors
@@ -19,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from outlap.drivers.fakes.inotify import Inotify
-from outlap.drivers.fakes.showing import add_car, show
+from outlap.drivers.fakes.showing import run
 from outlap.drivers.fakes.standin import Sent, StandIn
 from outlap.errors import OutlapError
 
@@ -230,13 +229,7 @@ class FakeDeepRacer(StandIn):
 
 def main() -> int:
     """Run the stand-in until Ctrl-C."""
-    parser = argparse.ArgumentParser(
-        prog="python -m outlap.drivers.fakes.deepracer", description="A DeepRacer's PWM to try with."
-    )
-    parser.add_argument("path", help="a new folder, in which it makes the files")
-    add_car(parser)
-    options = parser.parse_args()
-    return show(FakeDeepRacer(options.path), "µs", "deepracer", options.car)
+    return run(FakeDeepRacer, "A DeepRacer's PWM", "a new folder, in which it makes the files", "deepracer")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ the driver: a slip in one of the two shows.
 
 from __future__ import annotations
 
-import argparse
 import errno
 import selectors
 import socket
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from outlap.drivers.fakes.showing import add_car, show
+from outlap.drivers.fakes.showing import run
 from outlap.drivers.fakes.standin import Sent, StandIn
 from outlap.drivers.i2c import LARGEST, STATUS, Message, unpack
 from outlap.errors import OutlapError
@@ -244,13 +243,9 @@ class FakePca9685(StandIn):
 
 def main() -> int:
     """Run the stand-in until Ctrl-C."""
-    parser = argparse.ArgumentParser(
-        prog="python -m outlap.drivers.fakes.pca9685", description="A PCA9685 to try with."
+    return run(
+        FakePca9685, "A PCA9685", "the socket that it makes, which a car file names as actuator.bus", "donkeycar"
     )
-    parser.add_argument("path", help="the socket that it makes, which a car file names as actuator.bus")
-    add_car(parser)
-    options = parser.parse_args()
-    return show(FakePca9685(options.path), "µs", "donkeycar", options.car)
 
 
 if __name__ == "__main__":

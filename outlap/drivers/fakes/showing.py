@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,11 +37,24 @@ def write_car(path: Path, like: str, hardware: dict[str, object]) -> None:
     print(f"{path} names it.\n", flush=True)
 
 
-def show(stand_in: StandIn, unit: str, like: str, car: Path | None) -> int:
-    """Say how a car file names the stand-in, then print each change of its outputs, until Ctrl-C; the exit code.
+def run(kind: Callable[[str], StandIn], what: str, path: str, like: str) -> int:
+    """Run a stand-in that lies at a path as a program, until Ctrl-C; the exit code.
 
-    Where ``car`` is given, the car file of the car ``like`` is written there, with the stand-in as its actuator.
+    It says how a car file names it, and prints each change of its outputs in µs. With ``--car`` it writes the car file
+    of the car ``like``, with itself as the actuator.
+
+    Args:
+        kind: makes the stand-in at a path.
+        what: what it stands for, for the help.
+        path: what lies there, for the help.
     """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m outlap.drivers.fakes.{Path(sys.argv[0]).stem}", description=f"{what} to try with."
+    )
+    parser.add_argument("path", help=path)
+    add_car(parser)
+    options = parser.parse_args()
+    stand_in, car = kind(options.path), options.car
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: what a script starts in the background ignores it
         signal.signal(number, signal.default_int_handler)
     try:
@@ -51,7 +65,7 @@ def show(stand_in: StandIn, unit: str, like: str, car: Path | None) -> int:
             if car is not None:
                 write_car(car, like, stand_in.hardware)
             print("Ctrl-C ends it. What the car is told:\n", flush=True)
-            _follow(stand_in, unit)
+            _follow(stand_in)
     except KeyboardInterrupt:
         return 0
     except OutlapError as error:
@@ -59,7 +73,7 @@ def show(stand_in: StandIn, unit: str, like: str, car: Path | None) -> int:
         return 1
 
 
-def _follow(stand_in: StandIn, unit: str) -> NoReturn:
+def _follow(stand_in: StandIn) -> NoReturn:
     began, before, seen = time.monotonic(), None, 0
     while True:
         sent = stand_in.history()
@@ -67,13 +81,12 @@ def _follow(stand_in: StandIn, unit: str) -> NoReturn:
             if (one.steering, one.speed) != before:
                 before = one.steering, one.speed
                 told = "   ".join(
-                    f"{name} {_told(value, unit):>10}"
-                    for name, value in (("steering", one.steering), ("speed", one.speed))
+                    f"{name} {_told(value):>10}" for name, value in (("steering", one.steering), ("speed", one.speed))
                 )
                 print(f"{one.time - began:9.2f} s   {told}", flush=True)
         seen = len(sent)
         time.sleep(LOOK)
 
 
-def _told(value: float | None, unit: str) -> str:
-    return "off" if value is None else f"{round(value, 1 if abs(value) > 100 else 3):g} {unit}".strip()
+def _told(value: float | None) -> str:
+    return "off" if value is None else f"{round(value, 1):g} µs"
