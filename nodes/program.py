@@ -27,6 +27,7 @@ from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory, validate
 
 from .messages import RECORD
+from .transport import choose_transport
 
 ModelT = TypeVar("ModelT", bound=Model)
 ResultT = TypeVar("ResultT")
@@ -211,6 +212,7 @@ def _init(build: Callable[[], Node]) -> None:
             sys.exit(0)
         if others:
             raise OutlapError(f"unknown argument {others[0]!r}: parameters are given as --ros-args -p NAME:=VALUE.")
+        choose_transport()
         rclpy.init(args=_with_enclave(build, sys.argv), signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # the base of ROS's own errors
         raise OutlapError(f"ROS does not start: {' '.join(str(error).split())}.") from error

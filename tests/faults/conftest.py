@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from outlap_nodes.transport import LOOPBACK, TRANSPORT
 from rig import Commander, Player, Recorder, Rig
 from stalls import Stalls
 
@@ -51,12 +52,14 @@ def make_rig(
     constant_policy: Callable[..., Path],
     ring_path: Path,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[MakeRig]:
     """``make_rig(world, pictures="player")``: camera, policy and motor, and what surrounds them in that world.
 
     Pictures come from the ``simulator`` or a ``player``; a ``commander`` takes the place of camera and policy.
     ``policy`` is a command that takes the place of the policy node's program.
     """
+    monkeypatch.setenv(TRANSPORT, LOOPBACK)  # as the car's launch files do
     made: list[Rig] = []
     held = contextlib.ExitStack()
     stalls = Stalls(tmp_path)

@@ -103,6 +103,10 @@ class Recorder(Background):
     def history(self) -> list[Sent]:
         return self._sent
 
+    def publishers(self, topic: str) -> list[str]:
+        """The nodes that it knows to publish there."""
+        return [info.node_name for info in self.node.get_publishers_info_by_topic(topic)]
+
     def deafen(self) -> None:
         """Hear no more commands: of a flood, that would be work for this process."""
         self.hears = False

@@ -138,6 +138,14 @@ def test_names_of_files(tmp_path: Path) -> None:
         find_launch_file(str(tmp_path / "sim"))
 
 
+@pytest.mark.parametrize(("simulator", "transport"), [("false", "loopback"), ("true", None)])
+def test_only_without_a_simulator_is_there_no_shared_memory(
+    simulator: str, transport: str | None, elsewhere: dict[str, str]
+) -> None:
+    processes = plan_processes(find_launch_file("hand"), {"simulator": simulator}, elsewhere)
+    assert {process.environment.get("OUTLAP_TRANSPORT") for process in processes} == {transport}
+
+
 @pytest.mark.parametrize(
     ("arguments", "more"),
     [
@@ -157,6 +165,7 @@ def test_a_car_has_what_was_asked_for_and_stays_on_this_host(
     for process in processes:
         assert process.environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
         assert process.environment["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml")
+        assert process.environment["OUTLAP_TRANSPORT"] == "loopback"  # see nodes/transport.py
         assert "use_sim_time:=true" not in process.command
     motor = next(process for process in processes if process.name == "motor")
     assert 'actuator:="car"' in " ".join(motor.command)
