@@ -66,7 +66,6 @@ class CameraNode(LifecycleProgram):
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # around the rate, which both threads ask
-        self.exit_code: int | None = None
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)

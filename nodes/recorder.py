@@ -72,7 +72,6 @@ class RecorderNode(LifecycleProgram):
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        self.exit_code: int | None = None
         self._spool: Spool | None = None
 
     def configure(self) -> None:

@@ -56,7 +56,6 @@ class TrainerNode(LifecycleProgram):
 
     def __init__(self) -> None:
         super().__init__("trainer")
-        self.exit_code: int | None = None
         self._control = Control()
         self._status = Status()
         self._held = contextlib.ExitStack()

@@ -28,7 +28,7 @@ def demo(
     from outlap.launching.domain import claim_domain
     from outlap.racing.preflight import check_surroundings
 
-    check_surroundings(track, laps, None, out)
+    check_surroundings(track, laps, None, out, car)
     with claim_domain():
         pass  # a taken domain should be heard of now, not after minutes of training
     policy = run_train(out, preset, car, seed, again=True)

@@ -84,10 +84,10 @@ def check_drive(track: str | None, car: str | None) -> dict[str, str] | None:
     from outlap.vehicle.car import load_car
 
     if track is not None:
+        load_car(car or "deepracer")  # before the slow imports
         from outlap.track.formats import load_track
 
         load_track(track)
-        load_car(car or "deepracer")
         return {"simulator": "true", "world": track, "car": car or "deepracer"}
     if car is None:
         return None

@@ -22,10 +22,10 @@ def check_race(policy: Path, track: str, laps: int, json: Path | None, out: Path
         OutlapError: the first thing that is wrong.
     """
     load_policy(policy, car=load_car(car))
-    check_surroundings(track, laps, json, out)
+    check_surroundings(track, laps, json, out, car)
 
 
-def check_surroundings(track: str, laps: int, json: Path | None, out: Path) -> None:
+def check_surroundings(track: str, laps: int, json: Path | None, out: Path, car: str) -> None:
     """See that all but the policy is right for a race; what a demo checks before it trains one.
 
     Raises:
@@ -33,7 +33,8 @@ def check_surroundings(track: str, laps: int, json: Path | None, out: Path) -> N
     """
     if laps < 1:
         raise OutlapError(f"a race is over {laps} laps? Give at least 1.")
-    load_track(track)
+    load_car(car)
+    load_track(track)  # takes longer
     _check_writable(out)
     if json is not None:
         check_file(json)
