@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
+from pathlib import Path
 
 from rclpy.utilities import get_rmw_implementation_identifier
-
-from outlap.files import share_directory
 
 TRANSPORT = "OUTLAP_TRANSPORT"  # set by the launch files of cars
 LOOPBACK = "loopback"
@@ -23,10 +22,11 @@ def choose_transport(environment: MutableMapping[str, str] = os.environ) -> None
 
     A discovery range or a profile of the user's own stands, and so does another middleware.
     """
-    config = share_directory() / "config"
-    ours = environment.get(RANGE) == "LOCALHOST" and environment.get(PROFILES) == str(config / "fastdds.xml")
+    given = Path(environment.get(PROFILES, ""))
+    loopback = given.with_name("fastdds_loopback.xml") if given.name == "fastdds.xml" else given
+    ours = environment.get(RANGE) == "LOCALHOST" and loopback != given and loopback.is_file()
     if environment.get(TRANSPORT) != LOOPBACK or not ours or get_rmw_implementation_identifier() != "rmw_fastrtps_cpp":
         return
-    environment[PROFILES] = str(config / "fastdds_loopback.xml")
+    environment[PROFILES] = str(loopback)
     # To LOCALHOST rmw_fastrtps adds shared memory, whatever a profile says; this one keeps to the loopback by itself.
     environment[RANGE] = "SYSTEM_DEFAULT"

@@ -51,7 +51,7 @@ def test_what_is_chosen() -> None:
     choose_transport(environment)
     assert Path(environment[PROFILES]) == CONFIG / "fastdds_loopback.xml"
     assert environment[RANGE] == "SYSTEM_DEFAULT"  # of which that profile leaves the loopback
-    for own in ({TRANSPORT: ""}, {RANGE: "SUBNET"}, {PROFILES: "/mine.xml"}):
+    for own in ({TRANSPORT: ""}, {RANGE: "SUBNET"}, {PROFILES: "/mine.xml"}, {PROFILES: "/fastdds.xml"}):
         environment = OURS | {TRANSPORT: LOOPBACK} | own
         before = dict(environment)
         choose_transport(environment)
