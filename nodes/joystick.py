@@ -62,7 +62,7 @@ class JoystickNode(LifecycleProgram):
             if self._present:
                 self.get_logger().info(f"{self._device.path} is there")
             else:
-                self.get_logger().error(f"{self._device.path} is not there: {self._device.problem}; looking for it")
+                self.get_logger().error(f"{self._device.path} cannot be read: {self._device.problem}; looking for it")
             self._diagnostics.publish()
 
     def _status(self) -> tuple[bytes, str, Mapping[str, object]]:

@@ -124,7 +124,8 @@ class MotorNode(LifecycleProgram):
             response.success, response.message = False, "arming refused: the node is not active"
             return response
         output = self._step(Arm(request.data))
-        response.success = (output.state is State.ARMED) == request.data
+        # An armed car that is asked to arm again may find something wrong that is no fault yet, as it has to last.
+        response.success = (output.state is State.ARMED) == request.data and not (request.data and output.reason)
         response.message = output.reason or "armed"
         return response
 

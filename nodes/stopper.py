@@ -69,7 +69,11 @@ def main() -> None:
 def _open(arguments: Arguments) -> Actuator:
     car = load_car(arguments.car)
     if arguments.actuator == "car":
-        return open_actuator(car)  # and no ROS beside it
+        actuator = open_actuator(car)  # and no ROS beside it
+        # That it opens is known now. A VESC whose port is held open comes back under another name when it is replugged;
+        # the first write opens it again.
+        actuator.close()
+        return actuator
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     actuator = SimulatorActuator(Node("stopper", enable_rosout=False, start_parameter_services=False), car)
     # No beat is answered, so that nothing drives, before the simulator would hear it; where there is none, it goes on.

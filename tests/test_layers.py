@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "simulation": GROUND,
     "policy": GROUND,
     "learning": MIDDLE,
-    "racing": MIDDLE,
+    "racing": (*MIDDLE, "launching"),
     "footage": MIDDLE,
     "gazebo": (*GROUND, "simulation"),
     "evaluation": (*MIDDLE, "learning"),

@@ -125,6 +125,8 @@ class SignalActuator(Actuator):
         points = self.speed_map
         if speed < 0 and points.reverse:
             signal, done = self._reversing.signal(now, points.signal(speed), points.neutral)
+            if done.engaged or done.rested is not None:
+                self._rolled = -math.inf  # from here on the speed controller takes a brake for reverse
             self.send(steering, signal)
             self._reversing = done  # only now: a brake that was not sent is not behind it
             return

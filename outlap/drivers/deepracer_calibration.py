@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from outlap.errors import OutlapError
 from outlap.files import Model, read_bytes, validate
-from outlap.vehicle.hardware import PULSES
+from outlap.vehicle.hardware import PULSES, check_pulses
 from outlap.vehicle.signals import SpeedMap, SteeringMap
 
 LARGEST = 64 * 1024  # bytes; the car's own file has about 400
@@ -67,7 +67,7 @@ def calibrated(steering: SteeringMap, speed: SpeedMap, path: Path) -> tuple[Stee
     Pulses between neutral and the fastest keep their share of the way.
 
     Raises:
-        OutlapError: the file is missing, or refused.
+        OutlapError: the file is missing, or refused, or makes pulses that no speed controller is sent.
     """
     try:
         content = json.loads(read_bytes(path, "calibration file", LARGEST))
@@ -81,17 +81,22 @@ def calibrated(steering: SteeringMap, speed: SpeedMap, path: Path) -> tuple[Stee
     def moved(signal: float, end: float, to: float) -> float:
         return neutral + (signal - speed.neutral) * (to - neutral) / (end - speed.neutral)
 
-    return (
-        SteeringMap(
-            centre=servo.mid / 1000, left=(steering.left[0], servo.ahead), right=(steering.right[0], servo.back)
-        ),
-        SpeedMap.model_validate(
-            speed.model_dump()
-            | {
-                "neutral": neutral,
-                "forward": [(v, moved(signal, ahead, motor.ahead)) for v, signal in speed.forward],
-                "reverse": [(v, moved(signal, back, motor.back)) for v, signal in speed.reverse],
-                "brake": None if speed.brake is None else moved(speed.brake, back, motor.back),
-            }
-        ),
+    steered = SteeringMap(
+        centre=servo.mid / 1000, left=(steering.left[0], servo.ahead), right=(steering.right[0], servo.back)
     )
+    driven = SpeedMap.model_validate(
+        speed.model_dump()
+        | {
+            "neutral": neutral,
+            "forward": [(v, moved(signal, ahead, motor.ahead)) for v, signal in speed.forward],
+            "reverse": [(v, moved(signal, back, motor.back)) for v, signal in speed.reverse],
+            "brake": None if speed.brake is None else moved(speed.brake, back, motor.back),
+        }
+    )
+    try:
+        check_pulses(steered, driven)  # a brake beyond the end of reverse is moved beyond the file's end
+    except ValueError as error:
+        raise OutlapError(
+            f"{path}: this calibration and the car file's actuator.speed do not go together: {error}"
+        ) from error
+    return steered, driven

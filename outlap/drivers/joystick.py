@@ -68,6 +68,8 @@ class JoystickDevice:
             self._handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             self.problem = error.strerror or str(error)
+            if isinstance(error, PermissionError):
+                self.problem = "this user may not read it, but would in the group input (docs/car.md)"
             return False
         self.problem = ""
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 import sys
@@ -69,12 +70,23 @@ def require_program(node: str, environment: Mapping[str, str]) -> tuple[str, ...
     """The command that starts one of Outlap's own node programs.
 
     Raises:
-        OutlapError: it is not installed.
+        OutlapError: it is not installed, or ROS is not.
     """
+    require_ros()
     command = find_program(PACKAGE, f"{PACKAGE}_{node}", environment)
     if command is None:
         raise OutlapError(f"the program {PACKAGE}_{node} is not installed: pip install 'outlap[ros]'.")
     return command
+
+
+def require_ros() -> None:
+    """See that nodes can be started here.
+
+    Raises:
+        OutlapError: there is no rclpy.
+    """
+    if importlib.util.find_spec("rclpy") is None:
+        raise OutlapError("ROS 2's rclpy is not installed here: pip install 'outlap[sim,ros]', or source ROS 2 Jazzy.")
 
 
 def find_command(words: list[str], environment: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import tempfile
 from pathlib import Path
 
 from outlap.errors import OutlapError
+from outlap.launching.programs import require_ros
 from outlap.policy.file import load_policy
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
@@ -38,8 +38,7 @@ def check_surroundings(track: str, laps: int, json: Path | None, out: Path, car:
     _check_writable(out)
     if json is not None:
         check_file(json)
-    if importlib.util.find_spec("rclpy") is None:
-        raise OutlapError("ROS 2's rclpy is not installed here: pip install 'outlap[sim,ros]', or source ROS 2 Jazzy.")
+    require_ros()
 
 
 def clear_results(out: Path) -> None:

@@ -38,11 +38,7 @@ class PulseMaps(Maps):
             raise ValueError(
                 "a controller that reverses at once has no brake: leave speed.brake out, or set double_tap"
             )
-        signals = [steering.centre, steering.left[1], steering.right[1], speed.neutral]
-        signals += [signal for _, signal in (*speed.forward, *speed.reverse)]
-        signals += [] if speed.brake is None else [speed.brake]
-        for signal in signals:
-            check_pulse(signal)
+        check_pulses(steering, speed)
         return self
 
 
@@ -98,6 +94,15 @@ class CameraDevice(Model):
     path: DevicePath = "/dev/video0"
     format: Literal["MJPG", "YUYV"] = "MJPG"  # how pictures travel; MJPG needs less of the bus
     exposure: Annotated[float, Field(ge=0, le=1)] = 0.0  # s; 0: the camera chooses
+
+
+def check_pulses(steering: SteeringMap, speed: SpeedMap) -> None:
+    """Raise a ValueError where one of the maps' signals is no pulse width that can be sent."""
+    for signal in (steering.centre, steering.left[1], steering.right[1], speed.neutral, speed.brake):
+        if signal is not None:
+            check_pulse(signal)
+    for _, signal in (*speed.forward, *speed.reverse):
+        check_pulse(signal)
 
 
 def check_pulse(pulse: float, error: type[Exception] = ValueError) -> None:

@@ -135,7 +135,7 @@ def test_another_period_is_set_right_while_nothing_comes_out(
     before = len(racer.history())
     open_actuator(car).send(1600.0, 1600.0)
     seen(racer, 1600, 1600)
-    assert {sent.speed for sent in racer.history()[before:]} <= {pulse / 1000, None, 1600}
+    assert {sent.speed for sent in racer.history()[before:]} <= {pulse / 1000, None, 0.0, 1600}  # 0: no pulse either
     assert (channel / "period").read_text().split()[-1] == "20000000"
 
 
@@ -296,6 +296,18 @@ def test_the_cars_own_calibration_gives_the_pulses_and_the_car_file_the_rest(
     assert last(racer, 2)[1:] == (1700, 1311)
     without = calibrated(steering, speed.model_copy(update={"reverse": ()}), path)[1]
     assert without.reverse == () and without.neutral == 1446
+
+
+def test_a_calibration_that_makes_pulses_which_cannot_be_sent_is_refused(
+    tmp_path: Path, equipped: Callable[..., Car]
+) -> None:
+    """Else the brake would be refused at the moment when it is needed, and neutral would not come."""
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps(DEFAULTS).replace("1603500", "1950000"))
+    car = equipped({"driver": "deepracer", "calibration": str(path)}, neutral="brake", reverse=((0, 1460), (2, 1440)))
+    with pytest.raises(OutlapError, match=r"do not go together: a pulse of \d+ µs is refused") as caught:
+        open_actuator(car)
+    assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(

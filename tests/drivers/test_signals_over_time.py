@@ -129,6 +129,23 @@ def test_reverse_behind_a_double_tap_is_brake_then_neutral_then_reverse(
     assert actuator.speeds[-3:] == [1330, NEUTRAL, 1330]
 
 
+@pytest.mark.parametrize("after", [0.02, 0.11, 0.14, 0.2, 0.26, 0.3, 0.6])
+def test_a_car_that_is_going_backwards_is_not_braked_by_more_of_it(
+    recorder: Callable[..., Recorder], after: float
+) -> None:
+    """Behind brake and neutral the brake's pulse is reverse, and the strongest."""
+    actuator = recorder(neutral="brake", brake_time=2.0)
+    actuator.write(0.0, 0.0, 1.0)
+    for now in np.arange(0.02, 0.02 + after, 0.02):
+        actuator.write(now, 0.0, -1.0)
+    behind = NEUTRAL in actuator.speeds[1:]
+    assert behind == (after > 0.13)
+    for now in np.arange(0.04 + after, 0.5 + after, 0.02):
+        actuator.write(now, 0.0, 0.0)
+        assert actuator.speeds[-1] == (NEUTRAL if behind else BRAKE)
+        assert actuator.braking(now) != behind
+
+
 def test_a_double_tap_that_was_interrupted_or_refused_begins_anew(recorder: Callable[..., Recorder]) -> None:
     actuator = recorder(double_tap=True)
     actuator.write(0.0, 0.0, -1.0)

@@ -90,5 +90,5 @@ def test_a_bad_start_is_refused_in_one_sentence(
 
 def test_a_joystick_that_was_never_there_is_told_of(start: Callable[..., Any], probe: Any, tmp_path: Path) -> None:
     program = start("joystick", device=tmp_path / "js0")
-    probe.until(lambda: "js0 is not there: No such file or directory; looking for it" in program.said, "saying so")
+    probe.until(lambda: "js0 cannot be read: No such file or directory; looking for it" in program.said, "saying so")
     assert program.stop() == 0

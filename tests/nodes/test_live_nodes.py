@@ -58,10 +58,10 @@ def test_camera_says_when_the_picture_is_not_the_cars(probe: Any, start: Callabl
 
 
 class ImageSource:
-    """Publishes images at 20 Hz, stamped ``late`` s ago."""
+    """Publishes images at 20 Hz, stamped ``late`` s ago, that say to be ``width`` wide."""
 
     def __init__(self, probe: Any) -> None:
-        self.late, self.shape = 0.0, (VIEW.height, VIEW.width)
+        self.late, self.shape, self.width = 0.0, (VIEW.height, VIEW.width), None
         self._probe = probe
         self._images = probe.node.create_publisher(Image, "/camera/image", STREAM)
         probe.node.create_timer(0.05, self._send)
@@ -70,6 +70,7 @@ class ImageSource:
         image = to_image(self._probe.node.get_clock().now().to_msg(), "", np.zeros(self.shape, np.uint8))
         now = self._probe.node.get_clock().now().nanoseconds - round(self.late * 1e9)
         image.header.stamp.sec, image.header.stamp.nanosec = divmod(now, 1_000_000_000)
+        image.width = self.width or image.width
         self._images.publish(image)
 
 
@@ -88,7 +89,12 @@ def test_policy_commands_under_the_images_stamp(
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [({"late": 0.3}, "old on ROS time"), ({"shape": (60, 80)}, "the policy's view is 80x48 mono8")]
+    ("change", "words"),
+    [
+        ({"late": 0.3}, "old on ROS time"),
+        ({"shape": (60, 80)}, "the policy's view is 80x48 mono8"),
+        ({"shape": (48, 40), "width": 80}, "an image on /camera/image is malformed"),
+    ],
 )
 def test_policy_does_not_act_on_late_or_wrong_images(
     probe: Any, start: Callable[..., Any], constant_policy: Callable[[float, float], Path], change: dict, words: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray
+from std_srvs.srv import SetBool
 
 from outlap.drivers.fakes.vesc import LET_GO, TIMEOUT, FakeVesc
 from outlap.vehicle.car import load_car
@@ -69,6 +71,26 @@ def test_diagnostics_show_what_the_vesc_says_and_that_it_is_gone(
     vesc.plug_in()
     probe.until(lambda: len(vesc.history()) > writes, "commands coming again")
     assert vesc.history()[-1].speed == 0
+
+
+def test_only_the_motor_holds_the_port(vesc: FakeVesc, heard: list[dict[str, str]], probe: Any) -> None:
+    """One that its stopper held too would come back under another name when the VESC is replugged."""
+
+    def answer() -> str:
+        return probe.call(SetBool, "/motor/arm", SetBool.Request(data=True)).message
+
+    probe.until(lambda: "no command" in answer(), "the stopper being ready")
+    port = os.path.realpath(vesc.port)
+    holders = [pid for pid in Path("/proc").glob("[0-9]*") if pid.name != str(os.getpid()) and port in opened(pid)]
+    assert len(holders) == 1
+
+
+def opened(pid: Path) -> list[str]:
+    """The files that a process has open."""
+    try:
+        return [str(handle.readlink()) for handle in (pid / "fd").iterdir()]
+    except OSError:  # it ended meanwhile, or is another user's
+        return []
 
 
 def test_a_second_motor_node_is_refused_the_same_port(
