@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -290,6 +291,20 @@ def test_a_second_ctrl_c_does_not_disturb_the_end_that_the_first_began(domain: D
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["temporary file removed", "closed"]
+
+
+@pytest.mark.parametrize("library", ["_rclpy_pybind11", "libsensor_msgs"])
+def test_ctrl_c_while_libraries_are_imported_gives_no_traceback(domain: Domain, library: str) -> None:
+    words = [str(Path(sys.executable).with_name("outlap_motor")), "--ros-args", "-p", "use_sim_time:=false"]
+    environment = ros_environment(domain.id)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as motor:
+        maps = Path(f"/proc/{motor.pid}/maps")
+        while motor.poll() is None and library not in maps.read_text():
+            pass
+        motor.send_signal(signal.SIGINT)
+        said = "".join(motor.communicate(timeout=60))
+    assert "Traceback" not in said
+    assert motor.returncode in (0, -signal.SIGINT)  # it may have come further meanwhile
 
 
 def test_a_referee_without_a_graph_ends_quickly_on_a_signal(
