@@ -54,7 +54,7 @@ def main() -> None:
     found: dict[str, dict[str, float]] = {}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for trial, count, names in ((drive_trial, options.cars, DRIVE), (sight_trial, options.cameras, SIGHT)):
-            results = list(pool.map(_told(trial), range(count)))
+            results = list(pool.map(Told(trial), range(count)))
             print(f"{count} trials of {trial.__name__}: median, 95th percentile, worst")
             for name, (key, factor, unit) in names.items():
                 values = factor * np.array([getattr(result, key) for result in results], float)
@@ -67,7 +67,7 @@ def main() -> None:
     print(json.dumps({"name": "calibration", "cars": options.cars, "cameras": options.cameras, "errors": found}))
 
 
-class _told(NamedTuple):  # noqa: N801 - used as a function
+class Told(NamedTuple):
     """A trial whose failure says which it was."""
 
     trial: Callable[[int], NamedTuple]

@@ -64,7 +64,8 @@ def to_pixels(message: Image) -> NDArray[np.uint8]:
         raise ValueError(f"an image is {message.encoding!r}, not rgb8 or mono8")
     rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
     pixels = rows[:, : message.width * channels]
-    return pixels.reshape((message.height, message.width, 3)[: 2 + (channels == 3)])
+    size = message.height, message.width
+    return pixels.reshape((*size, 3) if channels == 3 else size)
 
 
 def to_compressed(stamp: Time, frame: str, jpeg: bytes) -> CompressedImage:

@@ -17,7 +17,7 @@ FILL = 128  # grey level of what the lens does not cover
 
 
 class Warp:
-    """One camera's way into one view: all geometry is worked out once, each picture then costs one remap.
+    """One camera's way into one view: all geometry is worked out once, each picture then costs a remap.
 
     Directions below the horizon are taken to end on the ground, which is moved from the real camera's height and
     sideways offset to the canonical ones; everything above is turned only. For a camera at the canonical height in

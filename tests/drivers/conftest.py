@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from outlap.drivers.fakes.deepracer import FakeDeepRacer
 from outlap.files import validate
 from outlap.vehicle.car import Car
 
@@ -31,3 +33,10 @@ def equipped(car: Car) -> Callable[..., Car]:
         return validate(content, Car, "mine.yaml", "car file")
 
     return equip
+
+
+@pytest.fixture
+def racer(tmp_path: Path) -> Iterator[FakeDeepRacer]:
+    with FakeDeepRacer(tmp_path / "sys") as racer:
+        yield racer
+        assert racer.problems == []

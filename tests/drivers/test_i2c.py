@@ -18,7 +18,7 @@ from outlap.drivers import i2c
 from outlap.drivers.actuator import ActuatorError
 from outlap.drivers.i2c import Message, open_bus, pack, unpack
 
-smbus2 = pytest.importorskip("smbus2", reason="smbus2 has wheels for Linux only")
+smbus2 = pytest.importorskip("smbus2", reason="the bus's driver needs it: pip install 'outlap[car]'")
 I2C_RDWR, I2C_FUNCS = 0x0707, 0x0705
 MESSAGES = [Message(0x40, b"\x06\x00\x00\x70\x01"), Message(0x40, b"\x00"), Message(0x40, None, 3)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,3 +100,13 @@ def test_a_file_is_no_joystick(tmp_path: Path, content: bytes) -> None:
     device.read()
     assert not device.present
     assert device.problem
+
+
+def test_a_device_of_another_group_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: str, *flags: int) -> int:  # the tests may run as root, whom nothing is denied
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr("outlap.drivers.joystick.os.open", denied)
+    device = JoystickDevice(str(tmp_path / "js0"))
+    device.read()
+    assert "this user may not read it, but would in the group input" in device.problem

@@ -9,8 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from outlap.errors import OutlapError
 from outlap.launching.environment import ros_environment
 from outlap.launching.handover import ros_launch_is_installed
+from outlap.launching.programs import require_program
 
 
 def test_what_nodes_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,3 +51,9 @@ def test_ros_launch_counts_only_with_every_package_it_needs(monkeypatch: pytest.
         assert not ros_launch_is_installed()
         (index / package).touch()
     assert ros_launch_is_installed()
+
+
+def test_without_ros_a_program_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(OutlapError, match=r"rclpy is not installed here: .*, or source ROS 2 Jazzy\.$"):
+        require_program("arm", {})

@@ -6,7 +6,8 @@ import math
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -14,9 +15,12 @@ from geometry_msgs.msg import TwistStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from outlap_nodes.messages import LATEST
+from outlap_nodes.motor import MotorNode
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool
 
+from outlap.safety.gate import Output, State
 from outlap.vehicle.car import load_car
 
 pytestmark = pytest.mark.live
@@ -124,3 +128,12 @@ def test_what_it_cannot_do_is_refused_in_a_sentence(start: Callable[..., Any], a
     assert "error: " in motor.said
     assert next(iter(arguments)) in motor.said
     assert "Traceback" not in motor.said
+
+
+@pytest.mark.parametrize(("reason", "success"), [("", True), ("arming refused: the bus does not answer", False)])
+def test_a_refusal_is_no_success_though_the_car_is_still_armed(reason: str, success: bool) -> None:
+    """Something is wrong that has not lasted long enough to be a fault: some 30 ms, too short to be met live."""
+    output = Output(1.0, 0.0, State.ARMED, reason, 1.0)
+    motor = SimpleNamespace(_active=True, _step=lambda event: output)
+    answer = MotorNode._arm(cast(Any, motor), SetBool.Request(data=True), SetBool.Response())
+    assert answer.success is success
