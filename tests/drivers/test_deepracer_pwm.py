@@ -185,6 +185,26 @@ def test_the_drive_is_written_even_where_the_line_is_gone(racer: FakeDeepRacer, 
     assert last(racer, 3).speed == 1500
 
 
+def test_the_standin_goes_on_where_a_file_is_gone_before_it_is_read(tmp_path: Path) -> None:
+    def appears(path: Path) -> None:
+        end = time.monotonic() + PATIENCE
+        while not path.exists():
+            assert time.monotonic() < end, f"{path} does not appear"
+            time.sleep(0.001)
+
+    with FakeDeepRacer(tmp_path / "sys", delay=0.1) as racer:
+        chip = root(racer) / "pwm" / "pwmchip0"
+        (chip / "export").write_text("0\n")
+        appears(chip / "pwm0")  # it reads nothing now, until it has made the files in there
+        (chip / "unexport").write_text("0\n")
+        (chip / "unexport").unlink()
+        appears(chip / "pwm0" / "enable")
+        with (chip / "export").open("a") as export:
+            export.write("1\n")
+        appears(chip / "pwm1" / "enable")
+        assert racer.problems == []
+
+
 def test_what_other_software_holds_is_told(
     racer: FakeDeepRacer, equipped: Callable[..., Car], monkeypatch: pytest.MonkeyPatch
 ) -> None:

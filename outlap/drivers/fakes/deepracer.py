@@ -120,7 +120,7 @@ class FakeDeepRacer(StandIn):
         exports: list[tuple[Path, str]] = []
         changed: set[Path] = set()
         while True:
-            sizes = {path: path.stat().st_size for path in changed if not path.is_symlink()}
+            sizes = {path: len(_content(path)) for path in changed if not path.is_symlink()}
             events = self._inotify.read()
             if not events:  # then all that was there a moment ago has had its event, or shared another's
                 for path, size in sizes.items():
@@ -139,7 +139,7 @@ class FakeDeepRacer(StandIn):
         """Take in at most ``only`` values of a file's first ``end`` bytes; what is to be exported comes back."""
         exports: list[tuple[Path, str]] = []
         begin = self._read.get(path, 0)
-        content = path.read_bytes()[:end]
+        content = _content(path)[:end]
         if len(content) < begin:
             begin = 0  # somebody began it anew, as a shell does
         for line in content[begin:].splitlines(keepends=True)[:only]:
@@ -225,6 +225,14 @@ class FakeDeepRacer(StandIn):
             self._refused -= 1
             if self._refused == 0:
                 self._exchange(refusing=False)
+
+
+def _content(path: Path) -> bytes:
+    """What is in a file; nothing where it was removed before it could be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def main() -> int:
