@@ -135,12 +135,15 @@ class CameraNode(LifecycleProgram):
 
     def _show(self, stamp: Time, frame: Frame) -> None:
         """Publish a frame, unless the camera is frozen."""
-        now, state = seconds(self._steady), self._states.take()
-        if state is not None and len(state.velocity) > 1:
-            self._frozen.told(now, state.velocity[1])
-        if self._frozen.shown(now, frame.pixels):
+        if self._frozen.shown(seconds(self._steady), frame.pixels):
             self._report("the camera is frozen: it shows the same picture while the wheels turn")
-            return
+        else:
+            self._publish(stamp, frame)
+        state = self._states.take()  # last, so that no picture waits for it
+        if state is not None and len(state.velocity) > 1:
+            self._frozen.told(seconds(self._steady), state.velocity[1])
+
+    def _publish(self, stamp: Time, frame: Frame) -> None:
         try:
             view = frame.pixels if frame.canonical else self._warp(frame.pixels)
         except OutlapError as error:

@@ -119,7 +119,7 @@ class BatchDriver:
             frames = np.stack([ring[slot] for slot in slots], axis=1)
             action[rows] = self.policy.infer(frames, self._commands[rows])
         self._fresh[:] = False
-        self._commands = np.roll(self._commands, 1, axis=1)
+        self._commands[:, 1:] = self._commands[:, :-1]
         # A command that is not finite or beyond its limits is the safety gate's to refuse; the network must not see
         # it again and stay poisoned.
         self._commands[:, 0] = np.nan_to_num(np.clip(action / self._scale, (-1, 0), (1, 1)))
