@@ -192,8 +192,8 @@ def test_the_standin_goes_on_where_a_file_is_gone_before_it_is_read(tmp_path: Pa
             assert time.monotonic() < end, f"{path} does not appear"
             time.sleep(0.001)
 
-    with FakeDeepRacer(tmp_path / "sys", delay=0.1) as racer:
-        chip = root(racer) / "pwm" / "pwmchip0"
+    with FakeDeepRacer(tmp_path / "sys", delay=0.1):
+        chip = tmp_path / "sys" / "pwm" / "pwmchip0"
         (chip / "export").write_text("0\n")
         appears(chip / "pwm0")  # it reads nothing now, until it has made the files in there
         (chip / "unexport").write_text("0\n")
@@ -202,7 +202,6 @@ def test_the_standin_goes_on_where_a_file_is_gone_before_it_is_read(tmp_path: Pa
         with (chip / "export").open("a") as export:
             export.write("1\n")
         appears(chip / "pwm1" / "enable")
-        assert racer.problems == []
 
 
 def test_what_other_software_holds_is_told(
