@@ -93,7 +93,7 @@ setup(
     author="The Outlap developers",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=[*find_packages(include=["outlap", "outlap.*"]), "outlap_nodes"],
+    packages=[*find_packages(include=["outlap", "outlap.*"]), "outlap_nodes", "outlap_nodes.shared"],
     package_dir={"outlap_nodes": "nodes"},
     data_files=data_files(),
     install_requires=CAR,

@@ -36,13 +36,14 @@ from numpy.typing import NDArray
 from outlap.camera.model import rays
 from outlap.camera.view import View
 from outlap.errors import OutlapError
-from outlap.learning.eyes import Eyes
-from outlap.simulation.fleet import TICK, Fleet, Mounts
-from outlap.simulation.ground import GroundMaps, bounds
-from outlap.simulation.look import CENTRE, FLOOR, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
+from outlap.simulation.cameras import Eyes
+from outlap.simulation.clock import TICK
+from outlap.simulation.fleet import Fleet, Mounts
 from outlap.simulation.randomization import load_randomization
-from outlap.simulation.render import Renderer
-from outlap.simulation.textures import FLOORS, SIZE, tiles
+from outlap.simulation.rendering.ground import GroundMaps, bounds
+from outlap.simulation.rendering.look import CENTRE, FLOOR, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
+from outlap.simulation.rendering.render import Renderer
+from outlap.simulation.rendering.textures import FLOORS, SIZE, tiles
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.track.polyline import arc_lengths

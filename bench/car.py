@@ -24,7 +24,7 @@ import numpy as np
 import rclpy
 import yaml
 from numpy.typing import NDArray
-from outlap_nodes.messages import RECORD, to_seconds
+from outlap_nodes.shared.messages import RECORD, to_seconds
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState

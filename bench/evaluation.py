@@ -16,8 +16,8 @@ import sys
 import time
 from pathlib import Path
 
+from outlap.driving.choice import PolicyDriver
 from outlap.errors import OutlapError
-from outlap.evaluation.drivers import PolicyDriver
 from outlap.evaluation.laps import planned
 from outlap.evaluation.sharing import Task, cores, drive_all
 from outlap.evaluation.tracks import gather_tracks

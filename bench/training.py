@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 
+from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
 from outlap.learning.config import AnyTraining, PixelTrainingConfig, TrainingConfig, load_training
-from outlap.learning.distill import Distiller
-from outlap.learning.eyes import Eyes
-from outlap.learning.pixels import PixelTraining
-from outlap.learning.stage import Stage
-from outlap.learning.student import Student
-from outlap.learning.task import DrivingTask
-from outlap.learning.teacher import TeacherTraining
+from outlap.learning.networks.student import Student
+from outlap.learning.recipes.distill import Distiller
+from outlap.learning.recipes.pixels import PixelTraining
+from outlap.learning.recipes.stage import Stage
+from outlap.learning.recipes.teacher import TeacherTraining
+from outlap.simulation.cameras import Eyes
 from outlap.track.generate import generate_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car, load_car

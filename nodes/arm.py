@@ -11,7 +11,7 @@ from std_srvs.srv import SetBool
 
 from outlap.files import Model
 
-from .program import read_parameters, run, seconds, steady_clock
+from .shared.program import read_parameters, run, seconds, steady_clock
 
 LOOK = 0.02  # s between two looks
 

@@ -28,9 +28,9 @@ from outlap.recording.playback import Playback
 from outlap.timing import Rate
 from outlap.vehicle.car import Car, load_car
 
-from .latest import Latest
-from .messages import STREAM, to_camera_info, to_compressed, to_image, to_pixels, to_time
-from .program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .shared.latest_message import Latest
+from .shared.messages import STREAM, to_camera_info, to_compressed, to_image, to_pixels, to_time
+from .shared.program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 FRAME = "camera_optical_frame"
 WAIT = 0.1  # s for which the thread waits for a frame before it looks whether it is to end

@@ -14,8 +14,8 @@ from outlap.files import Model
 from outlap.gazebo.wheels import joint_commands
 from outlap.vehicle.car import load_car
 
-from .messages import LATEST, RECORD
-from .program import read_parameters, run
+from .shared.messages import LATEST, RECORD
+from .shared.program import read_parameters, run
 
 # The joints of urdf/racecar.urdf.xacro that turn, and of JointCommands those that they follow.
 STEERED = {"front_left_steering_joint": "steering_left", "front_right_steering_joint": "steering_right"}

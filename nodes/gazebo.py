@@ -19,8 +19,8 @@ from outlap.scratch import Scratch
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
-from .company import NEWCOMER, check_company, refuse_company
-from .program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.single_simulator import NEWCOMER, check_company, refuse_company
 
 LOOK = 0.2  # s between two looks whether Gazebo still runs
 ESCALATION = ((signal.SIGINT, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))  # s that each one gets

@@ -22,9 +22,19 @@ from outlap.gazebo.port import Motion, Place, Port, RealTime
 from outlap.gazebo.wheels import JointCommands
 from outlap.vehicle.car import load_car
 
-from .company import NEWCOMER, check_company
-from .messages import LATEST, RECORD, STREAM, to_camera_info, to_image, to_pixels, to_quaternion, to_seconds, to_yaw
-from .program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.messages import (
+    LATEST,
+    RECORD,
+    STREAM,
+    to_camera_info,
+    to_image,
+    to_pixels,
+    to_quaternion,
+    to_seconds,
+    to_yaw,
+)
+from .shared.program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.single_simulator import NEWCOMER, check_company
 
 FRAME = "camera_optical_frame"
 # Gazebo's topics of the joints, in the order of JointCommands.

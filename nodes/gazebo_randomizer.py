@@ -26,8 +26,8 @@ from outlap.simulation.randomization import load_randomization
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
-from .messages import LATEST, RECORD
-from .program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.messages import LATEST, RECORD
+from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
 
 CREATE, REMOVE = "/world/outlap/create", "/world/outlap/remove"
 NICENESS = 10  # of the thread that draws: the car that drives must not wait for it

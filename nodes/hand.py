@@ -11,9 +11,9 @@ from outlap.hand.config import load_hand
 from outlap.hand.pad import Pad
 from outlap.vehicle.car import load_car
 
-from .helm import PERIOD, Helm
-from .messages import RECORD
-from .program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run
+from .shared.hand_link import PERIOD, Helm
+from .shared.messages import RECORD
+from .shared.program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run
 
 DEVICE = "joystick"
 

@@ -12,8 +12,8 @@ from outlap.drivers.joystick import JoystickDevice
 from outlap.files import Model
 from outlap.vehicle.hardware import DevicePath
 
-from .messages import RECORD
-from .program import OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .shared.messages import RECORD
+from .shared.program import OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 LOOK = 0.01  # s between two looks at an open device
 RETRY = 0.5  # s between two tries to open it

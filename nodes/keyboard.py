@@ -30,9 +30,9 @@ from outlap.hand.signs import Action
 from outlap.hand.terminal import Terminal
 from outlap.vehicle.car import load_car
 
-from .helm import PERIOD, Helm
-from .messages import RECORD
-from .program import read_parameters, run, steady_clock
+from .shared.hand_link import PERIOD, Helm
+from .shared.messages import RECORD
+from .shared.program import read_parameters, run, steady_clock
 
 KEYS, PAD = "keyboard", "joystick"
 SHOW_EVERY, ASK_EVERY = 5, 3  # ticks

@@ -24,9 +24,9 @@ from outlap.safety.gate import Arm, Event, Gate, Health, Output, Source, State, 
 from outlap.timing import Intervals, Rate
 from outlap.vehicle.car import car_file, load_car
 
-from .actuators import ActuatorName, held, open_named
-from .messages import LATEST, RECORD, to_seconds, to_time
-from .program import (
+from .shared.actuators import ActuatorName, held, open_named
+from .shared.messages import LATEST, RECORD, to_seconds, to_time
+from .shared.program import (
     ERROR,
     OK,
     WARN,
@@ -37,7 +37,7 @@ from .program import (
     seconds,
     steady_clock,
 )
-from .publishers import Publishers
+from .shared.sole_publisher import Publishers
 from .stopper import Watched
 
 TICK = 0.02  # s, on the steady clock; with the gate's 0.15 s a lost command means neutral within 0.2 s

@@ -25,8 +25,8 @@ from outlap.safety.gate import EARLY_BY, FRAME, STALE_AFTER
 from outlap.timing import Rate
 from outlap.vehicle.car import load_car
 
-from .messages import LATEST, STREAM, to_pixels, to_seconds
-from .program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .shared.messages import LATEST, STREAM, to_pixels, to_seconds
+from .shared.program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 LASTING = 3  # images in a row that were not acted on
 LARGEST = 1_000_000  # bytes of an image's message, beyond which it is not even unpacked; the view has some thousand

@@ -36,7 +36,7 @@ from outlap.recording.telling import progress_line
 from outlap.timing import Rate
 from outlap.vehicle.car import car_file, load_car
 
-from .program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .shared.program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
 
 # Deeper than what acts on them: a moment's delay here must not make a hole in the recording.
 SEEN = QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT)

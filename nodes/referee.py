@@ -24,8 +24,8 @@ from outlap.racing.referee import Pose
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
-from .messages import LATEST, RECORD, STREAM, to_pixels, to_quaternion, to_seconds, to_time, to_yaw
-from .program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.messages import LATEST, RECORD, STREAM, to_pixels, to_quaternion, to_seconds, to_time, to_yaw
+from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
 
 TICK = 0.1  # s
 SETTLE = 0.5  # s at rest on the start line before the motor is armed

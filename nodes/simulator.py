@@ -17,15 +17,15 @@ from std_msgs.msg import Float64
 
 from outlap.errors import OutlapError
 from outlap.files import Model
-from outlap.simulation.fleet import TICK
+from outlap.simulation.clock import TICK
 from outlap.simulation.world import LookName, World
 from outlap.timing import Pacer, Rate
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
-from .company import NEWCOMER, check_company, refuse_company
-from .messages import LATEST, STREAM, to_camera_info, to_image, to_quaternion, to_time, to_yaw
-from .program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.messages import LATEST, STREAM, to_camera_info, to_image, to_quaternion, to_time, to_yaw
+from .shared.program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.single_simulator import NEWCOMER, check_company, refuse_company
 
 FRAME = "camera_optical_frame"
 SLOW = 0.95  # of real time, below which it is reported

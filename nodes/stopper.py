@@ -29,7 +29,7 @@ from outlap.files import Model, validate
 from outlap.safety.gate import STALE_AFTER
 from outlap.vehicle.car import load_car
 
-from .actuators import ActuatorName, SimulatorActuator
+from .shared.actuators import ActuatorName, SimulatorActuator
 
 BEAT = b"."
 SILENCE = STALE_AFTER  # s without a beat, after which the motor is taken for dead

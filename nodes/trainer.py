@@ -18,17 +18,17 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from outlap.files import Model, lock_folder
-from outlap.learning.control import Control
-from outlap.learning.status import Status
+from outlap.learning.runs.control import Control
+from outlap.learning.runs.status import Status
 
-from .messages import CURRENT
-from .program import OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock, to_status
+from .shared.messages import CURRENT
+from .shared.program import OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock, to_status
 
 if TYPE_CHECKING:
-    from outlap.learning.live import Lesson
-    from outlap.learning.run import Progress
+    from outlap.learning.live.lesson import Lesson
+    from outlap.learning.runs.run import Progress
 
-    from .hearing import Hearing
+    from .shared.lesson_feed import Hearing
 
 TICK = 0.25  # s between two looks at the run
 TELL_EVERY = 5.0  # s between two lines about it
@@ -96,10 +96,10 @@ class TrainerNode(LifecycleProgram):
 
     def _prepared(self) -> Lesson:
         """The lesson, and ears for it."""
-        from outlap.learning.live import Lesson, load_live
+        from outlap.learning.live.lesson import Lesson, load_live
         from outlap.track.formats import load_track
 
-        from .hearing import Hearing
+        from .shared.lesson_feed import Hearing
 
         given = {"minutes": self._settings.minutes} if self._settings.minutes else {}
         track = load_track(self._settings.track)
@@ -130,7 +130,7 @@ class TrainerNode(LifecycleProgram):
 
     def _train(self) -> None:
         """The thread: the whole run."""
-        from outlap.learning.run import resume, train
+        from outlap.learning.runs.run import resume, train
 
         if self._settings.watch or self._lesson:
             os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # on Linux: of this thread, and of those that it starts

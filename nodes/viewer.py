@@ -17,8 +17,8 @@ from outlap.racing.page import Page
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
-from .messages import CURRENT, LATEST, RECORD, STREAM, to_pixels, to_yaw
-from .program import OK, Diagnostics, LifecycleProgram, read_parameters, run, steady_clock
+from .shared.messages import CURRENT, LATEST, RECORD, STREAM, to_pixels, to_yaw
+from .shared.program import OK, Diagnostics, LifecycleProgram, read_parameters, run, steady_clock
 
 PERIOD = 0.1  # s between two pictures
 RAW = "/sim/camera/image_raw"

@@ -175,7 +175,7 @@ def finished_run(tiny: Callable[..., dict[str, Any]], car: Car, tmp_path_factory
     """The folder of a finished run of it by FINISHED_SEED, for all to read; who writes there takes a copy."""
     # Here, since most tests do without PyTorch.
     from outlap.learning.config import TrainingConfig
-    from outlap.learning.run import train
+    from outlap.learning.runs.run import train
 
     out = tmp_path_factory.mktemp("finished") / "run"
     train(TrainingConfig.model_validate(tiny()), car, out, FINISHED_SEED)

@@ -9,7 +9,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from live_graph import Probe, Program
-from outlap_nodes.messages import LATEST, RECORD
+from outlap_nodes.shared.messages import LATEST, RECORD
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64
 from std_srvs.srv import SetBool

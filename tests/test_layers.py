@@ -17,7 +17,7 @@ LONGEST = 400  # lines
 # What each part may import besides itself and the modules at the top (errors, files, …). There is no way round.
 GROUND = ("track", "vehicle", "camera")
 MIDDLE = (*GROUND, "simulation", "policy")
-UPPER = (*MIDDLE, "learning", "racing", "safety", "footage", "drivers", "recording", "hand")
+UPPER = (*MIDDLE, "driving", "learning", "racing", "safety", "footage", "drivers", "recording", "hand")
 MAY_IMPORT = {
     "vehicle": (),
     "camera": ("vehicle",),
@@ -30,11 +30,12 @@ MAY_IMPORT = {
     "launching": (),
     "simulation": GROUND,
     "policy": GROUND,
-    "learning": MIDDLE,
-    "racing": (*MIDDLE, "launching"),
+    "driving": MIDDLE,
+    "learning": (*MIDDLE, "driving"),
+    "racing": (*MIDDLE, "driving", "launching"),
     "footage": MIDDLE,
     "gazebo": (*GROUND, "simulation"),
-    "evaluation": (*MIDDLE, "learning"),
+    "evaluation": (*MIDDLE, "driving", "launching"),
     "nodes": (*UPPER, "gazebo"),
     "cli": (*UPPER, "evaluation", "launching", "gazebo", "calibration"),
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from outlap.learning.task import TaskConfig
-from outlap.learning.teacher import TeacherConfig
+from outlap.driving.task_config import TaskConfig
+from outlap.learning.recipes.teacher import TeacherConfig
 from outlap.simulation.randomization import OFF
 
 TASK = TaskConfig(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from outlap.driving.choice import Driver
     from outlap.evaluation.assess import Plan
-    from outlap.evaluation.drivers import Driver
     from outlap.evaluation.suite import Row
     from outlap.vehicle.car import Car
 
@@ -69,7 +69,7 @@ def driver_of(word: str, car: Car, speed: float) -> Driver:
     Raises:
         OutlapError: the file is refused.
     """
-    from outlap.evaluation.drivers import LineDriver, PolicyDriver
+    from outlap.driving.choice import LineDriver, PolicyDriver
 
     if word == "line":
         return LineDriver(min(speed, car.drive.max_speed))

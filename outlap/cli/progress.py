@@ -20,10 +20,10 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from outlap.learning.status import Status
+from outlap.learning.runs.status import Status
 
 if TYPE_CHECKING:
-    from outlap.learning.run import Progress as TrainingProgress
+    from outlap.learning.runs.run import Progress as TrainingProgress
 
 # How a bar words a run's measures.
 SHOWN = {

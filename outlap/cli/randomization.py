@@ -39,8 +39,8 @@ def preview(
     """
     from outlap.errors import OutlapError
     from outlap.files import write_atomic
-    from outlap.learning.preview import contact_sheet, png
     from outlap.racing.preflight import check_file
+    from outlap.simulation.preview import contact_sheet, png
     from outlap.simulation.randomization import load_randomization
     from outlap.vehicle.car import load_car
 

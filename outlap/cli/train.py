@@ -15,8 +15,8 @@ import typer
 from outlap.errors import OutlapError
 
 if TYPE_CHECKING:
-    from outlap.learning.control import Control
-    from outlap.learning.run import Report
+    from outlap.learning.runs.control import Control
+    from outlap.learning.runs.run import Report
 
 DEFAULT_OUT, DEFAULT_PRESET, DEFAULT_CAR, DEFAULT_SEED = Path("runs/train"), "quick", "deepracer", 0
 
@@ -82,8 +82,8 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
 
     config = load_training(training, described)
     with lock_folder(out):
-        from outlap.learning.run import interrupted, train
-        from outlap.learning.run import resume as go_on
+        from outlap.learning.runs.run import interrupted, train
+        from outlap.learning.runs.run import resume as go_on
 
         if again and interrupted(out, config, described, seed):
             return _shown(
@@ -105,7 +105,7 @@ def run_resume(out: Path) -> Path:
     if not out.is_dir():
         raise OutlapError(f"there is no folder {out}, so no run to resume: start one with outlap train --out {out}.")
     with lock_folder(out):
-        from outlap.learning.run import resume
+        from outlap.learning.runs.run import resume
 
         return _shown(out, f"going on with the run in {out}", lambda *told: resume(out, *told, elapsed=process_age()))
 
@@ -128,7 +128,7 @@ def _prepare() -> None:
 def _shown(out: Path, title: str, work: Callable[[Report, Control], Path]) -> Path:
     """Do the work with bars on a terminal, or lines in a log; Ctrl-C stops it between two steps."""
     from outlap.cli.progress import TrainingDisplay
-    from outlap.learning.control import Control, StoppedError
+    from outlap.learning.runs.control import Control, StoppedError
 
     control = Control()
     try:

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from outlap.driving.choice import Driver
 from outlap.errors import OutlapError
-from outlap.evaluation.drivers import Driver
 from outlap.evaluation.laps import Trace, planned
 from outlap.evaluation.report import DIGITS, Evaluation, Optimal, counted, mean_of, row_result, track_results
 from outlap.evaluation.sharing import Task, drive_all

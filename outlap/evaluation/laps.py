@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from outlap.evaluation.pilots import Pilot
-from outlap.learning.eyes import Eyes
-from outlap.learning.task import DrivingTask
-from outlap.learning.user_reward import UserReward
-from outlap.simulation.fleet import TICK
+from outlap.driving.pilots import Pilot
+from outlap.driving.reward.user_reward import UserReward
+from outlap.driving.task import DrivingTask
+from outlap.simulation.cameras import Eyes
+from outlap.simulation.clock import TICK
 from outlap.simulation.randomization import Randomization
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from outlap.driving.choice import Driver
+from outlap.driving.pilots import Pilot
 from outlap.errors import OutlapError
-from outlap.evaluation.drivers import Driver
 from outlap.evaluation.laps import BATCH, Lap, Trace, Trial, batches, drive
-from outlap.evaluation.pilots import Pilot
 from outlap.simulation.randomization import Randomization
 from outlap.track.track import Track
 from outlap.vehicle.car import Car

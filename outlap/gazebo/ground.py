@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from outlap.simulation.ground import GroundMaps, bounds
-from outlap.simulation.look import WALL_DARK, WALL_LIGHT, Looks
-from outlap.simulation.render import Renderer
-from outlap.simulation.textures import FLOORS, SIZE, tiles
+from outlap.simulation.rendering.ground import GroundMaps, bounds
+from outlap.simulation.rendering.look import WALL_DARK, WALL_LIGHT, Looks
+from outlap.simulation.rendering.render import Renderer
+from outlap.simulation.rendering.textures import FLOORS, SIZE, tiles
 from outlap.track.track import Track
 
 Picture = NDArray[np.uint8]

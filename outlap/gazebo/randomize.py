@@ -23,9 +23,9 @@ from outlap.gazebo.world import GROUND_FILE, VERSION, WALL_FILE, world_sdf
 from outlap.simulation.bodies import draw_bodies
 from outlap.simulation.dressing import draw_looks, settle
 from outlap.simulation.fleet import Fleet, road_bounds
-from outlap.simulation.look import Looks
 from outlap.simulation.optics import draw_optics
 from outlap.simulation.randomization import Randomization
+from outlap.simulation.rendering.look import Looks
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle import dynamics

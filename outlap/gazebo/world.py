@@ -16,7 +16,7 @@ from outlap.files import write_atomic
 from outlap.gazebo.ground import Ground, draw_ground, draw_wall, plain_looks, png
 from outlap.gazebo.sdf import Element, add, sdf_text
 from outlap.simulation.fleet import Fleet
-from outlap.simulation.look import FLOOR, SKY, Looks
+from outlap.simulation.rendering.look import FLOOR, SKY, Looks
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car, load_car

@@ -8,20 +8,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from outlap.camera.view import View
+from outlap.driving.actions import CONTINUOUS, Actions, with_actions
+from outlap.driving.reward.reward import BUILT_IN
+from outlap.driving.task_config import TaskConfig
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory, validate
-from outlap.learning.actions import CONTINUOUS, Actions, with_actions
-from outlap.learning.reward import BUILT_IN
-from outlap.learning.settings import (
-    DistillConfig,
-    PixelConfig,
-    StudentConfig,
-    TaskConfig,
-    TeacherConfig,
-    ValidationConfig,
-)
+from outlap.learning.settings import DistillConfig, PixelConfig, StudentConfig, TeacherConfig, ValidationConfig
 from outlap.policy.contract import Observation
-from outlap.simulation.fleet import TICK
+from outlap.simulation.clock import TICK
 from outlap.simulation.randomization import GivenRandomization
 from outlap.vehicle.car import Car
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from outlap.simulation.fleet import TICK, Fleet
+from outlap.simulation.clock import TICK
+from outlap.simulation.fleet import Fleet
 from outlap.simulation.randomization import CarRanges
 from outlap.vehicle import dynamics
 

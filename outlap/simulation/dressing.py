@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from outlap.simulation.look import BOXES, CENTRE, FLOOR, JOINT, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
 from outlap.simulation.randomization import LookRanges
+from outlap.simulation.rendering.look import BOXES, CENTRE, FLOOR, JOINT, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
 from outlap.track.geometry import TrackSet
 
 Floats = NDArray[np.float64]

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outlap.camera.model import OPTICAL_TO_BASE
-from outlap.simulation.ground import bounds
-from outlap.simulation.look import Looks
-from outlap.simulation.render import Renderer
+from outlap.simulation.clock import TICK
+from outlap.simulation.rendering.ground import bounds
+from outlap.simulation.rendering.look import Looks
+from outlap.simulation.rendering.render import Renderer
 from outlap.track.geometry import Located, TrackSet
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
 from outlap.vehicle.outline import wheel_places
 
 GOLDEN = (5**0.5 - 1) / 2  # whose multiples spread over 0 to 1 evenly and without a pattern that could be learned
-TICK = 1 / 120  # s, the grain of simulated time: commands take effect and delays are counted in whole ticks
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from outlap.simulation.fleet import TICK, Fleet
+from outlap.simulation.clock import TICK
+from outlap.simulation.fleet import Fleet
 from outlap.simulation.yardstick import limits_of
 from outlap.track.fastest import SPACING, FastestLine, fastest_line
 from outlap.track.geometry import TrackSet

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, model_validator
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory
 from outlap.simulation.distribution import WHOLE, Distribution, within
-from outlap.simulation.textures import FLOORS, WALLS
+from outlap.simulation.rendering.textures import FLOORS, WALLS
 
 Part = Annotated[Distribution | None, within(0, 1)]  # of a whole; also the chance of something that is there or not
 Grey = Annotated[Distribution | None, within(0, 255)]  # grey levels

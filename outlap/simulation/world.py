@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlap.camera.model import rays
+from outlap.simulation.clock import TICK
 from outlap.simulation.dressing import draw_looks, settle
-from outlap.simulation.fleet import TICK, Fleet, Mounts, road_bounds
-from outlap.simulation.ground import GroundMaps
-from outlap.simulation.look import Looks
+from outlap.simulation.fleet import Fleet, Mounts, road_bounds
 from outlap.simulation.randomization import load_randomization
-from outlap.simulation.render import Renderer
+from outlap.simulation.rendering.ground import GroundMaps
+from outlap.simulation.rendering.look import Looks
+from outlap.simulation.rendering.render import Renderer
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from outlap.driving.pilots import LinePilot, PolicyPilot
 from outlap.evaluation.laps import LEAST_TIME, SPEED, Lap, S, Trial, X, Y, batches, drive, planned
-from outlap.evaluation.pilots import LinePilot, PolicyPilot
 from outlap.policy.file import load_policy
 from outlap.simulation.randomization import OFF, load_randomization
 from outlap.track.formats import load_track

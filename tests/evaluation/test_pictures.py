@@ -10,10 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from outlap.driving.choice import LineDriver, PolicyDriver
 from outlap.errors import OutlapError
 from outlap.evaluation import pictures
 from outlap.evaluation.assess import Assessment, Plan, assess
-from outlap.evaluation.drivers import LineDriver, PolicyDriver
 from outlap.evaluation.suite import chosen, load_suite
 from outlap.simulation.randomization import OFF
 from outlap.track.track import Track

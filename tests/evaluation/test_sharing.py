@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from outlap.driving.choice import LineDriver, PolicyDriver
 from outlap.errors import OutlapError
-from outlap.evaluation.drivers import LineDriver, PolicyDriver
 from outlap.evaluation.laps import planned
 from outlap.evaluation.sharing import Task, drive_all
 from outlap.simulation.randomization import OFF, load_randomization

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from outlap_nodes.transport import LOOPBACK, TRANSPORT
+from outlap_nodes.shared.transport import LOOPBACK, TRANSPORT
 from rig import Commander, Player, Recorder, Rig
 from stalls import Stalls
 

@@ -14,7 +14,7 @@ from array import array
 
 import rclpy
 from geometry_msgs.msg import TwistStamped
-from outlap_nodes.messages import LATEST, STREAM
+from outlap_nodes.shared.messages import LATEST, STREAM
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 

@@ -13,7 +13,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from fault_figures import FULL
 from geometry_msgs.msg import TwistStamped
-from outlap_nodes.messages import LATEST, STREAM, to_image, to_nanoseconds, to_time
+from outlap_nodes.shared.messages import LATEST, STREAM, to_image, to_nanoseconds, to_time
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node

@@ -14,7 +14,7 @@ import torch
 from fault_figures import Measured
 
 from outlap.errors import OutlapError
-from outlap.learning.checkpoint import INDEX, load_checkpoint, save_checkpoint
+from outlap.learning.runs.checkpoint import INDEX, load_checkpoint, save_checkpoint
 
 
 class Payload:

@@ -14,11 +14,11 @@ import torch
 from fault_figures import FULL, Measured
 from tiny_learning import PPO, TASK
 
+from outlap.driving.reward import user_reward
+from outlap.driving.reward.user_reward import UserReward, opened_reward
+from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
-from outlap.learning import user_reward
-from outlap.learning.task import DrivingTask
-from outlap.learning.teacher import TeacherTraining
-from outlap.learning.user_reward import UserReward, opened_reward
+from outlap.learning.recipes.teacher import TeacherTraining
 from outlap.simulation.randomization import OFF
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track

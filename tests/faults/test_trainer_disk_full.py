@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from outlap.errors import OutlapError
-from outlap.learning.checkpoint import load_checkpoint
 from outlap.learning.config import TrainingConfig
-from outlap.learning.run import FOLDER, Progress, resume, train
+from outlap.learning.runs.checkpoint import load_checkpoint
+from outlap.learning.runs.run import FOLDER, Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car, load_car
 

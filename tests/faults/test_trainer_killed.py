@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from fault_figures import FULL, Measured
 
-from outlap.learning.checkpoint import load_checkpoint
 from outlap.learning.config import TrainingConfig
-from outlap.learning.results import POLICY
-from outlap.learning.run import FOLDER, Progress, resume, train
+from outlap.learning.runs.checkpoint import load_checkpoint
+from outlap.learning.runs.results import POLICY
+from outlap.learning.runs.run import FOLDER, Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car
 
@@ -32,7 +32,7 @@ FILE_STEPS = 40  # about as many steps of writing files as an iteration or two t
 
 # Children are forked from a process that has imported everything and computed nothing.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["outlap.learning.run", "outlap.cli.progress"])
+PROCESSES.set_forkserver_preload(["outlap.learning.runs.run", "outlap.cli.progress"])
 
 
 def go_on(config: dict[str, Any], car: Car, out: Path, tell: Connection, deadly: int | None) -> None:

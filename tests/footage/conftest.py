@@ -21,10 +21,10 @@ from outlap.policy.file import write_policy
 from outlap.policy.observation import frames_to_tensor
 from outlap.simulation.dressing import draw_looks, settle
 from outlap.simulation.fleet import Fleet, Mounts, road_bounds
-from outlap.simulation.ground import GroundMaps
-from outlap.simulation.look import Looks
 from outlap.simulation.randomization import load_randomization
-from outlap.simulation.render import Renderer
+from outlap.simulation.rendering.ground import GroundMaps
+from outlap.simulation.rendering.look import Looks
+from outlap.simulation.rendering.render import Renderer
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Camera, Car

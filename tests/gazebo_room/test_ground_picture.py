@@ -13,9 +13,9 @@ from PIL import Image
 
 from outlap.gazebo.ground import FINEST, LARGEST, Ground, draw_ground, draw_wall, plain_looks, png
 from outlap.simulation.dressing import draw_looks, settle
-from outlap.simulation.ground import bounds
-from outlap.simulation.look import FLOOR, LINE, ROAD
 from outlap.simulation.randomization import load_randomization
+from outlap.simulation.rendering.ground import bounds
+from outlap.simulation.rendering.look import FLOOR, LINE, ROAD
 from outlap.track.check import checked_track
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet

@@ -12,8 +12,8 @@ from PIL import Image
 
 from outlap.gazebo.randomize import PLAIN, SHARE, draw_episode, scenery
 from outlap.gazebo.world import SUN
-from outlap.simulation.look import ROAD
 from outlap.simulation.randomization import OFF, Randomization, load_randomization
+from outlap.simulation.rendering.look import ROAD
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 

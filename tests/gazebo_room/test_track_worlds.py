@@ -18,9 +18,9 @@ from outlap.files import share_directory
 from outlap.gazebo.ground import draw_ground, plain_looks
 from outlap.gazebo.world import GROUND_FILE, WORLD_FILE, start_pose, track_digest, world_sdf, write_world
 from outlap.simulation.dressing import draw_looks, settle
-from outlap.simulation.ground import bounds
-from outlap.simulation.look import Looks
 from outlap.simulation.randomization import load_randomization
+from outlap.simulation.rendering.ground import bounds
+from outlap.simulation.rendering.look import Looks
 from outlap.simulation.world import World
 from outlap.track.formats import load_track, track_names
 from outlap.track.geometry import TrackSet

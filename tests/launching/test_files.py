@@ -165,7 +165,7 @@ def test_a_car_has_what_was_asked_for_and_stays_on_this_host(
     for process in processes:
         assert process.environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
         assert process.environment["FASTRTPS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml")
-        assert process.environment["OUTLAP_TRANSPORT"] == "loopback"  # see nodes/transport.py
+        assert process.environment["OUTLAP_TRANSPORT"] == "loopback"  # see nodes/shared/transport.py
         assert "use_sim_time:=true" not in process.command
     motor = next(process for process in processes if process.name == "motor")
     assert 'actuator:="car"' in " ".join(motor.command)

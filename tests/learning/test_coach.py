@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from outlap.learning.coach import Coach, Outcome
-from outlap.learning.pairing import SECOND, Moment
-from outlap.learning.task import TEACHER_INPUTS, DrivingTask, TaskConfig
-from outlap.learning.teacher import Teacher
+from outlap.driving.task import TEACHER_INPUTS, DrivingTask
+from outlap.driving.task_config import TaskConfig
+from outlap.learning.live.coach import Coach, Outcome
+from outlap.learning.live.moments import SECOND, Moment
+from outlap.learning.recipes.teacher import Teacher
 from outlap.simulation.randomization import OFF
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track

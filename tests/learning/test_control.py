@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from outlap.learning.control import Control, StoppedError
+from outlap.learning.runs.control import Control, StoppedError
 
 
 def test_a_request_to_save_waits_until_there_is_something_to_keep() -> None:

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 
+from outlap.driving.task import TEACHER_INPUTS, DrivingTask
 from outlap.errors import OutlapError
 from outlap.learning.config import TrainingConfig
-from outlap.learning.distill import Distiller
-from outlap.learning.eyes import Eyes
-from outlap.learning.run import contract
-from outlap.learning.shards import Shards
-from outlap.learning.student import AUXILIARY, Student, export
-from outlap.learning.task import TEACHER_INPUTS, DrivingTask
-from outlap.learning.teacher import TeacherTraining
+from outlap.learning.networks.student import AUXILIARY, Student, export
+from outlap.learning.recipes.distill import Distiller
+from outlap.learning.recipes.shards import Shards
+from outlap.learning.recipes.teacher import TeacherTraining
+from outlap.learning.runs.run import contract
 from outlap.policy.contract import Observation
 from outlap.policy.file import load_policy, write_policy
 from outlap.policy.observation import frames_to_tensor
 from outlap.policy.runtime import BatchDriver
+from outlap.simulation.cameras import Eyes
 from outlap.simulation.randomization import OFF
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from outlap.errors import OutlapError
-from outlap.learning.control import Control, StoppedError
-from outlap.learning.live import DRIVING, FOLDER, Lesson, load_live
-from outlap.learning.pairing import SECOND, Moment
-from outlap.learning.results import POLICY, SUMMARY
-from outlap.learning.stage import Progress
+from outlap.learning.live.lesson import DRIVING, FOLDER, Lesson, load_live
+from outlap.learning.live.moments import SECOND, Moment
+from outlap.learning.recipes.stage import Progress
+from outlap.learning.runs.control import Control, StoppedError
+from outlap.learning.runs.results import POLICY, SUMMARY
 from outlap.policy.file import load_policy
 from outlap.track.track import Track
 from outlap.vehicle.car import Car

@@ -10,18 +10,18 @@ import pytest
 import torch
 import yaml
 
+from outlap.driving.actions import DiscreteAction, with_actions
+from outlap.driving.reward.reward import Reward
+from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
 from outlap.files import share_directory
-from outlap.learning.actions import DiscreteAction, with_actions
 from outlap.learning.config import PixelTrainingConfig, checked_training, load_training
-from outlap.learning.control import Control, StoppedError
-from outlap.learning.eyes import Eyes
-from outlap.learning.pixels import PixelTraining
-from outlap.learning.reward import Reward
-from outlap.learning.run import Progress, resume, train
-from outlap.learning.student import Student
-from outlap.learning.task import DrivingTask
+from outlap.learning.networks.student import Student
+from outlap.learning.recipes.pixels import PixelTraining
+from outlap.learning.runs.control import Control, StoppedError
+from outlap.learning.runs.run import Progress, resume, train
 from outlap.policy.file import load_policy
+from outlap.simulation.cameras import Eyes
 from outlap.simulation.randomization import load_randomization
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track

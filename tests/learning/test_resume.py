@@ -10,8 +10,8 @@ import pytest
 
 from outlap.errors import OutlapError
 from outlap.learning.config import TrainingConfig
-from outlap.learning.control import Control, StoppedError
-from outlap.learning.run import Progress, resume, train
+from outlap.learning.runs.control import Control, StoppedError
+from outlap.learning.runs.run import Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car
 

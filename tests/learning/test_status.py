@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from outlap.learning.run import Progress
-from outlap.learning.status import Status
+from outlap.learning.runs.run import Progress
+from outlap.learning.runs.status import Status
 
 
 def test_nothing_is_known_before_the_first_report() -> None:

@@ -13,7 +13,7 @@ import yaml
 from outlap.errors import OutlapError
 from outlap.files import share_directory
 from outlap.learning.config import TrainingConfig, load_training
-from outlap.learning.run import Progress, train
+from outlap.learning.runs.run import Progress, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car
 

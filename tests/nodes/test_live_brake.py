@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from geometry_msgs.msg import TwistStamped
-from outlap_nodes.messages import LATEST
+from outlap_nodes.shared.messages import LATEST
 from std_srvs.srv import SetBool
 
 from outlap.drivers.fakes.pca9685 import FakePca9685

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from outlap_nodes.messages import RECORD, STREAM, to_image, to_pixels, to_seconds
+from outlap_nodes.shared.messages import RECORD, STREAM, to_image, to_pixels, to_seconds
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from outlap.camera.view import View

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outlap_nodes.messages import STREAM
+from outlap_nodes.shared.messages import STREAM
 from rosgraph_msgs.msg import Clock
 
 pytestmark = pytest.mark.live

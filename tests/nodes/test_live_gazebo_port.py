@@ -12,7 +12,7 @@ import pytest
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from outlap_nodes.gazebo_port import JOINTS
-from outlap_nodes.messages import LATEST, RECORD, STREAM, to_image, to_pixels, to_quaternion, to_seconds, to_time
+from outlap_nodes.shared.messages import LATEST, RECORD, STREAM, to_image, to_pixels, to_quaternion, to_seconds, to_time
 from rclpy.qos import ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from geometry_msgs.msg import TwistStamped
 from hand_link import HandLink, release_dead_man
-from outlap_nodes.messages import LATEST
+from outlap_nodes.shared.messages import LATEST
 
 from outlap.launching.domain import Domain
 from outlap.launching.environment import ros_environment

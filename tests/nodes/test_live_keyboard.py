@@ -14,7 +14,7 @@ import pytest
 from geometry_msgs.msg import TwistStamped
 from live_graph import PATIENCE, Probe
 from nav_msgs.msg import Odometry
-from outlap_nodes.messages import LATEST, to_yaw
+from outlap_nodes.shared.messages import LATEST, to_yaw
 from seat import LEFT, UP, Seat
 from std_msgs.msg import Float64
 

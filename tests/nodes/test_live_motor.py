@@ -14,8 +14,8 @@ import yaml
 from geometry_msgs.msg import TwistStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from outlap_nodes.messages import LATEST
 from outlap_nodes.motor import MotorNode
+from outlap_nodes.shared.messages import LATEST
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool

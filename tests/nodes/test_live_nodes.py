@@ -15,7 +15,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from nav_msgs.msg import Odometry
-from outlap_nodes.messages import LATEST, RECORD, STREAM, to_image, to_pixels, to_quaternion, to_seconds, to_yaw
+from outlap_nodes.shared.messages import LATEST, RECORD, STREAM, to_image, to_pixels, to_quaternion, to_seconds, to_yaw
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64
@@ -267,7 +267,7 @@ def test_a_car_file_with_an_unknown_key_is_refused(start: Callable[..., Any], tm
 IMPATIENT = """
 import os, signal, sys
 from rclpy.node import Node
-from outlap_nodes.program import run
+from outlap_nodes.shared.program import run
 
 class Writer(Node):
     interruptible = True

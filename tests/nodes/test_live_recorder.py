@@ -17,8 +17,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import TwistStamped
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
-from outlap_nodes.messages import LATEST, RECORD, STREAM, to_image, to_time
 from outlap_nodes.recorder import TOPICS
+from outlap_nodes.shared.messages import LATEST, RECORD, STREAM, to_image, to_time
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 

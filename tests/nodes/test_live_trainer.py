@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from outlap_nodes.messages import CURRENT, RECORD
+from outlap_nodes.shared.messages import CURRENT, RECORD
 from std_srvs.srv import Trigger
 
 from outlap.policy.file import load_policy

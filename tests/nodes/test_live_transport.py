@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from outlap_nodes.transport import LOOPBACK, PROFILES, RANGE, TRANSPORT, choose_transport
+from outlap_nodes.shared.transport import LOOPBACK, PROFILES, RANGE, TRANSPORT, choose_transport
 from std_srvs.srv import SetBool
 
 from outlap.files import share_directory
@@ -59,7 +59,7 @@ def test_what_is_chosen() -> None:
 
 
 def test_another_middleware_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outlap_nodes.transport.get_rmw_implementation_identifier", lambda: "rmw_cyclonedds_cpp")
+    monkeypatch.setattr("outlap_nodes.shared.transport.get_rmw_implementation_identifier", lambda: "rmw_cyclonedds_cpp")
     environment = OURS | {TRANSPORT: LOOPBACK}
     choose_transport(environment)
     assert environment == OURS | {TRANSPORT: LOOPBACK}

@@ -11,7 +11,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
-from outlap_nodes.messages import LATEST, RECORD, STREAM, to_seconds
+from outlap_nodes.shared.messages import LATEST, RECORD, STREAM, to_seconds
 from sensor_msgs.msg import Image, JointState
 
 from outlap.files import write_atomic

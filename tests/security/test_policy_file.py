@@ -96,7 +96,7 @@ class Source:
     def rights(self, within: ast.AST) -> Iterator[tuple[str, str]]:
         for call in ast.walk(within):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Latest":
-                for name in self.names(call.args[2]):  # nodes/latest.py: the topic is its caller's
+                for name in self.names(call.args[2]):  # nodes/shared/latest_message.py: the topic is its caller's
                     yield "subscribe", name
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in CALLS:
                 for name in self.names(call.args[1]):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from slow_renderer import Pose
 
 from outlap.camera.model import mount_rotation, rays
-from outlap.simulation.ground import GroundMaps
-from outlap.simulation.look import Looks
-from outlap.simulation.render import Renderer
+from outlap.simulation.rendering.ground import GroundMaps
+from outlap.simulation.rendering.look import Looks
+from outlap.simulation.rendering.render import Renderer
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Lens

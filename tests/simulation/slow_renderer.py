@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from outlap.simulation.look import CENTRE, FLOOR, LINE, ROAD, SKY, WALL_LIGHT, Looks
+from outlap.simulation.rendering.look import CENTRE, FLOOR, LINE, ROAD, SKY, WALL_LIGHT, Looks
 from outlap.track.track import Track
 from outlap.vehicle.car import Lens
 

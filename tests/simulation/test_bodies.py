@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from outlap.simulation.bodies import SCALED, draw_bodies
-from outlap.simulation.fleet import TICK, Fleet
+from outlap.simulation.clock import TICK
+from outlap.simulation.fleet import Fleet
 from outlap.simulation.randomization import CarRanges, load_randomization
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track

@@ -12,7 +12,7 @@ import pytest
 from outlap.camera.model import mount_rotation, project
 from outlap.camera.view import View
 from outlap.camera.warp import FILL
-from outlap.simulation.effects import COARSER, befall, lamp_spots
+from outlap.simulation.rendering.effects import COARSER, befall, lamp_spots
 
 N, HEIGHT, WIDTH = 3, 48, 80
 

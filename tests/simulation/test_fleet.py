@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from outlap.simulation.fleet import TICK, Fleet, Mounts, mount_rotations
+from outlap.simulation.clock import TICK
+from outlap.simulation.fleet import Fleet, Mounts, mount_rotations
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle import dynamics

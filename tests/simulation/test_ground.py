@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from slow_renderer import distance_to_line, inside, road_distance
 
-from outlap.simulation.ground import DISTANCE_UNIT, GRADIENT_UNIT, LAP_UNITS, MARGIN, GroundMaps, bounds
+from outlap.simulation.rendering.ground import DISTANCE_UNIT, GRADIENT_UNIT, LAP_UNITS, MARGIN, GroundMaps, bounds
 from outlap.track.formats import load_track
 from outlap.track.generate import generate_track
 from outlap.track.geometry import TrackSet

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from outlap.simulation.look import Looks
-from outlap.simulation.textures import FLOORS, SIZE, WALLS, tiles
+from outlap.simulation.rendering.look import Looks
+from outlap.simulation.rendering.textures import FLOORS, SIZE, WALLS, tiles
 
 
 def test_rows_are_copied_and_overwritten() -> None:

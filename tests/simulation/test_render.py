@@ -12,10 +12,10 @@ from slow_renderer import Pose, bare, slow_picture
 from outlap.camera.model import mount_rotation, rays
 from outlap.camera.view import View
 from outlap.simulation.dressing import draw_looks
-from outlap.simulation.ground import GroundMaps
-from outlap.simulation.look import BOXES, CENTRE, FLOOR, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
 from outlap.simulation.randomization import load_randomization
-from outlap.simulation.render import Renderer
+from outlap.simulation.rendering.ground import GroundMaps
+from outlap.simulation.rendering.look import BOXES, CENTRE, FLOOR, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
+from outlap.simulation.rendering.render import Renderer
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Lens
 

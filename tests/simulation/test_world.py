@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from outlap.simulation.fleet import TICK
+from outlap.simulation.clock import TICK
 from outlap.simulation.world import LookName, World
 from outlap.track.track import Track
 from outlap.vehicle.car import Car

@@ -1,0 +1,1 @@
+"""Driving on a track without learning: the task, actions, rewards, laps, and who drives."""

@@ -1,0 +1,244 @@
+"""The process in which a user's reward file runs: ``python -m outlap.driving.reward.reward_process SOCKET``.
+
+It has nothing to lose, so that the trainer can end it when the file never returns, and what the file prints goes where
+it is told to. Requests and replies are raw bytes: a header of one letter and a length, then the content.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib.util
+import io
+import json
+import linecache
+import random
+import socket
+import struct
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from outlap.driving.reward import deepracer
+from outlap.driving.reward.reward import Moment
+
+LARGEST = 1e5  # of a reward, to either side; DeepRacer's own bound, and far from what float32 holds
+LOG_LIMIT = 1 << 20  # characters of what the file prints that are kept
+
+STDERR = 2  # the file descriptor, since sys.stderr is replaced
+HEADER = struct.Struct("<cq")
+SETUP, STEP, REWARDS, MISTAKE = b"s", b"m", b"r", b"e"
+
+
+class RefusedError(Exception):
+    """The reward file did something that it may not; the message is for the user."""
+
+
+def send(connection: socket.socket, kind: bytes, content: bytes) -> None:
+    """Send one message."""
+    connection.sendall(HEADER.pack(kind, len(content)))
+    connection.sendall(content)
+
+
+def receive(connection: socket.socket) -> tuple[bytes, bytes]:
+    """The next message: its kind and its content.
+
+    Raises:
+        EOFError: the other side is gone.
+    """
+    kind, length = HEADER.unpack(_exactly(connection, HEADER.size))
+    return kind, _exactly(connection, length)
+
+
+def _exactly(connection: socket.socket, length: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < length:
+        part = connection.recv(length - len(parts))
+        if not part:
+            raise EOFError
+        parts += part
+    return bytes(parts)
+
+
+def pack(moment: Moment) -> bytes:
+    """A moment's fields as rows of float64, one after the other."""
+    return np.stack([getattr(moment, field.name) for field in fields(Moment)]).astype("<f8").tobytes()
+
+
+def unpack(content: bytes, n: int) -> Moment:
+    """The inverse of :func:`pack` for n cars."""
+    rows = np.frombuffer(content, "<f8").reshape(-1, n).copy()
+    # Annotations are strings here: Floats, Integers or Booleans.
+    kinds = {"Integers": np.int64, "Booleans": np.bool_}
+    named = zip(fields(Moment), rows, strict=True)
+    return Moment(**{field.name: row.astype(kinds.get(str(field.type), np.float64)) for field, row in named})
+
+
+def main(descriptor: int) -> None:
+    """Serve one trainer until it goes away."""
+    with socket.socket(fileno=descriptor) as connection:
+        try:
+            setup = json.loads(receive(connection)[1])
+            sys.stdout = sys.stderr = _Log(setup["log"])
+            faulthandler.enable(file=STDERR)
+            faulthandler.dump_traceback_later(setup["loading_limit"], exit=True, file=STDERR)
+            reward = _prepared(Path(setup["path"]), setup)
+            faulthandler.cancel_dump_traceback_later()
+            send(connection, REWARDS, b"")
+            while True:
+                moment = unpack(receive(connection)[1], setup["n"])
+                # A thread of its own that needs nothing of Python: it also ends a sleep, or a file that catches all.
+                faulthandler.dump_traceback_later(setup["limit"], exit=True, file=STDERR)
+                rewards = reward(moment)
+                faulthandler.cancel_dump_traceback_later()
+                send(connection, REWARDS, rewards.astype("<f8").tobytes())
+        except (EOFError, ConnectionError):
+            return
+        except RefusedError as mistake:
+            send(connection, MISTAKE, str(mistake).encode())
+
+
+def _prepared(path: Path, setup: dict[str, Any]) -> Callable[[Moment], np.ndarray]:
+    """What makes the rewards of a moment with the user's file."""
+    random.seed(setup["seed"])
+    np.random.seed(setup["seed"] & 0xFFFFFFFF)  # noqa: NPY002 - the file may use it, and same seed is to be same result
+    module = _loaded(path)
+    function, batch = getattr(module, "reward_function", None), getattr(module, "reward", None)
+    if callable(function):
+        road = deepracer.Road(*([np.array(rows) for rows in setup[key]] for key in ("centers", "distances")))
+        wheelbase = setup["wheelbase"]
+        return lambda moment: np.array(
+            [_one(path, function, params) for params in deepracer.parameters(moment, wheelbase, road)]
+        )
+    if callable(batch):
+        return lambda moment: _many(path, batch, moment)
+    raise RefusedError(f"{path} has neither a function reward_function(params) nor a function reward(moment): add one.")
+
+
+def _loaded(path: Path) -> ModuleType:
+    sys.path.insert(0, str(path.parent))  # a file may import its neighbours
+    spec = importlib.util.spec_from_file_location("user_reward", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        text = f" in `{error.text.strip()}`" if error.text else ""
+        raise RefusedError(f"{error.filename}, line {error.lineno}: SyntaxError: {error.msg}{text}.") from error
+    except BaseException as error:  # a file may also leave by sys.exit
+        raise RefusedError(_told(path, error)) from error
+    return module
+
+
+def _one(path: Path, function: Callable[[dict], Any], params: dict[str, Any]) -> float:
+    """The reward of one car."""
+    given = {name: params[name] for name in ("progress", "steps", "speed", "steering_angle", "distance_from_center")}
+    try:
+        value = function(params)
+    except BaseException as error:
+        raise RefusedError(_told(path, error)) from error
+    if type(value) is not float:
+        value = _number(path, value)
+    if not -LARGEST <= value <= LARGEST:  # false for NaN, too
+        brief = ", ".join(f"{name} {number:.4g}" for name, number in given.items())
+        raise RefusedError(
+            f"{path}: reward_function returned {value:g} for {brief}: return a number from {-LARGEST:g} to {LARGEST:g}."
+        )
+    return value
+
+
+def _number(path: Path, value: Any) -> float:
+    try:
+        item = value.item() if hasattr(value, "item") else value
+        if isinstance(item, int | float):
+            return float(item)
+    except (OverflowError, ValueError, RuntimeError):
+        pass  # too large an integer, or an array of several numbers
+    raise RefusedError(
+        f"{path}: reward_function returned {_brief(value)}, which is not one number: return a float on every way out."
+    )
+
+
+def _many(path: Path, function: Callable[[Moment], Any], moment: Moment) -> np.ndarray:
+    """The rewards of all cars."""
+    n = len(moment.x)
+    try:
+        value = function(moment)
+    except BaseException as error:
+        raise RefusedError(_told(path, error)) from error
+    try:
+        rewards = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        rewards = np.empty(0)
+    if rewards.shape != (n,):
+        raise RefusedError(f"{path}: reward returned {_brief(value)}: return an array of shape ({n},), a number a car.")
+    bad = np.flatnonzero(~(np.abs(rewards) <= LARGEST))
+    if len(bad):
+        names = ("travelled", "steps", "wanted_speed", "curvature", "offset")
+        brief = ", ".join(f"{name} {getattr(moment, name)[bad[0]]:.4g}" for name in names)
+        raise RefusedError(
+            f"{path}: reward returned {rewards[bad[0]]:g} for {brief}: return numbers from {-LARGEST:g} to {LARGEST:g}."
+        )
+    return rewards
+
+
+def _told(path: Path, error: BaseException) -> str:
+    """An exception in one sentence that names the user's line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename) == path]
+    place, source = str(path), ""
+    if own:
+        place = f"{path}, line {own[-1].lineno}"
+        source = f" in `{own[-1].line}`" if own[-1].line else ""
+    what = " ".join(str(error).split())[:300]
+    return f"{place}: {type(error).__name__}{': ' if what else ''}{what}{source}."
+
+
+def where(path: Path, trace: str) -> tuple[str, str]:
+    """Line and source at which a file was, from faulthandler's report: ``, line N`` and the line; both may be empty."""
+    for line in trace.splitlines():
+        parts = line.strip().removeprefix('File "').split('", line ')
+        if len(parts) == 2 and parts[0] == str(path):
+            number = int(parts[1].split()[0])
+            return f", line {number}", linecache.getline(str(path), number).strip()
+    return "", ""
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 40 else text[:40] + '…'}" if value is not None else "None"
+
+
+class _Log(io.TextIOBase):
+    """Keeps the first part of what is printed, in a file or nowhere, and never fails."""
+
+    def __init__(self, path: str | None) -> None:
+        self._left = LOG_LIMIT
+        try:
+            self._file = Path(path).open("a", encoding="utf-8", buffering=1) if path else None  # noqa: SIM115  open as long as the log
+        except OSError:
+            self._file = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        try:
+            if self._file is not None and self._left > 0:
+                self._file.write(text[: self._left])
+                self._left -= len(text)
+        except OSError:
+            self._left = 0
+        return len(text)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,222 @@
+"""The driving task: what the teacher knows, what an action means, what is rewarded and when an episode ends."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outlap.driving.reward.reward import Moment, Reward, Scaled, progress
+from outlap.driving.task_config import TaskConfig
+from outlap.simulation.bodies import draw_bodies
+from outlap.simulation.fleet import Fleet
+from outlap.simulation.randomization import Randomization
+from outlap.states import State, restore, snapshot
+from outlap.track.geometry import TrackSet
+from outlap.vehicle import dynamics
+from outlap.vehicle.car import Car
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+AHEAD = np.array([0.1, 0.25, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7])  # m along the lap, where the teacher looks
+WIDTH_SCALE = 0.5  # m, half road width that counts as one in the teacher's observation
+RATE_SCALE = 4.0  # rad/s that count as one
+
+
+class DrivingTask:
+    """n cars that learn to drive; an episode that ends begins anew at once.
+
+    Actions have the shape (n, 2) and lie in -1 … 1: curvature as part of its limit, speed from its least to its limit.
+
+    Attributes:
+        fleet: the cars.
+        age: (n,) steps since each car's episode began.
+        last: (n, 2) the actions last taken.
+
+    Args:
+        reward: of each step; by default the built-in one.
+        one_lap: episodes end with a whole lap, too, as DeepRacer's do.
+    """
+
+    def __init__(
+        self,
+        tracks: TrackSet,
+        car: Car,
+        n: int,
+        config: TaskConfig,
+        seed: int,
+        randomization: Randomization,
+        reward: Reward | None = None,
+        one_lap: bool = False,
+    ) -> None:
+        self.config = config
+        self.table: Floats | None = None  # (k, 2) like actions, where they are a list
+        if config.table is not None:
+            self.table = self.to_action(*np.array(config.table).T)
+        self.reward: Reward = partial(progress, config=config) if reward is None else reward
+        self.one_lap = one_lap
+        self.fleet = Fleet(tracks, car, n)
+        self.rng = np.random.default_rng(seed)
+        self.randomization = randomization
+        self.age = np.zeros(n, dtype=np.int64)
+        self.last = np.zeros((n, 2))
+        self.steps = np.zeros(n, dtype=np.int64)  # like age, which begins at random
+        self.travelled = np.zeros(n)  # m along the centre line since the episode began
+        self.total_steps = 0
+        self.episode_steps = round(config.episode_s * config.rate_hz)
+        self.reset(np.arange(n))
+        self.age[:] = self.rng.integers(0, self.episode_steps, n)  # so that not all episodes end at once
+
+    def reset(self, rows: Rows) -> None:
+        """Start the episodes of ``rows`` anew: somewhere on some track, a bit off, turned and moving."""
+        k, rng, fleet = len(rows), self.rng, self.fleet
+        track = rng.integers(0, len(fleet.tracks.tracks), k)
+        s = rng.random(k) * fleet.tracks.length[track]
+        centre, heading = fleet.tracks.pose(track, s)
+        middle, half = fleet.tracks.middle(track, s)
+        # From anywhere on the road, kept a wheel's breadth from the borders.
+        offset = np.sum((middle - centre) * np.stack([-np.sin(heading), np.cos(heading)], axis=1), axis=1)
+        offset += rng.uniform(-1, 1, k) * np.maximum(half - 0.12, 0)
+        speed = np.where(rng.random(k) < 0.2, 0, rng.uniform(0, self.config.speed_limit, k))
+        draw_bodies(self.randomization.car, fleet, rows, rng)
+        fleet.place(rows, track, s, offset, rng.normal(0, 0.2, k), speed)
+        self.age[rows] = 0
+        self.steps[rows] = 0
+        self.travelled[rows] = 0
+        self.last[rows] = np.stack([np.zeros(k), self.to_action(0 * speed, speed)[:, 1]], axis=1)
+
+    def start(self, rows: Rows, track: Rows, s: Floats, rng: np.random.Generator) -> None:
+        """Start the episodes of ``rows`` at rest on the centre line at ``s`` m of ``track``, cars drawn by ``rng``."""
+        draw_bodies(self.randomization.car, self.fleet, rows, rng)
+        self.fleet.place(rows, track, s)
+        self.age[rows] = self.steps[rows] = 0
+        self.travelled[rows] = 0
+        self.last[rows] = self.to_action(np.zeros(len(rows)), np.zeros(len(rows)))
+
+    def keep(self, rows: Rows) -> None:
+        """From now on there are only the cars ``rows`` (k,), in this order."""
+        self.fleet.keep(rows)
+        self.age, self.steps = self.age[rows], self.steps[rows]
+        self.travelled, self.last = self.travelled[rows], self.last[rows]
+
+    def to_command(self, action: Floats) -> tuple[Floats, Floats]:
+        """Curvature (1/m) and speed (m/s) of actions (n, 2)."""
+        c = self.config
+        action = np.clip(action, -1, 1)
+        return action[:, 0] * c.curvature_limit, c.speed_min + (action[:, 1] + 1) / 2 * (c.speed_limit - c.speed_min)
+
+    def to_action(self, curvature: Floats, speed: Floats) -> Floats:
+        """The inverse of :meth:`to_command`, (n, 2), clipped to -1 … 1."""
+        c = self.config
+        part = (speed - c.speed_min) / max(
+            c.speed_limit - c.speed_min, 1e-9
+        ) * 2 - 1  # one speed only: any part will do
+        return np.clip(np.stack([curvature / c.curvature_limit, part], axis=1), -1, 1)
+
+    def step(self, action: Floats) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Take one action each.
+
+        Returns:
+            rewards (n,), whether the episode ended (n,), and whether it ended only because its time was up (n,).
+        """
+        c, fleet = self.config, self.fleet
+        action = np.clip(action, -1, 1)
+        curvature, speed = self.to_command(action)
+        before = fleet.located.s
+        wheelbase, radius = fleet.car.axles.wheelbase, fleet.car.axles.wheel_radius
+        fleet.step(np.arctan(curvature * wheelbase), speed / radius, c.ticks)
+        length = fleet.tracks.length[fleet.track]
+        ahead = (fleet.located.s - before + length / 2) % length - length / 2
+        self.steps += 1
+        self.travelled += ahead
+        self.total_steps += 1
+        moment = self._moment(curvature, speed, ahead)
+        reward, crashed = self.reward(moment), moment.off_road
+        self.last = action
+        self.age += 1
+        timed_out = self.age >= self.episode_steps
+        if self.one_lap:
+            timed_out |= self.travelled >= length
+        timed_out &= ~crashed
+        return reward, crashed | timed_out, timed_out
+
+    def _moment(self, curvature: Floats, speed: Floats, gained: Floats) -> Moment:
+        fleet, located = self.fleet, self.fleet.located
+        middle = fleet.middle()
+        state, clearance = fleet.state, fleet.wheel_clearance()
+        return Moment(
+            x=middle[:, 0],
+            y=middle[:, 1],
+            yaw=state[:, dynamics.YAW].copy(),
+            speed=state[:, dynamics.SPEED].copy(),
+            yaw_rate=state[:, dynamics.YAW_RATE].copy(),
+            steering=state[:, dynamics.STEERING].copy(),
+            curvature=curvature,
+            curvature_before=self.last[:, 0] * self.config.curvature_limit,
+            wanted_speed=speed,
+            s=located.s,
+            gained=gained,
+            travelled=self.travelled.copy(),
+            offset=located.offset,
+            heading=located.heading,
+            bend=located.curvature,
+            left=located.left,
+            right=located.right,
+            clearance=clearance.min(axis=1),
+            off_road=np.minimum(located.left, located.right) < 0,
+            steps=self.steps.copy(),
+            time=np.full(fleet.n, self.total_steps / self.config.rate_hz),
+            track=fleet.track.copy(),
+            length=fleet.tracks.length[fleet.track],
+            width=2 * fleet.tracks.middle(fleet.track, located.s)[1],
+        )
+
+    def state(self) -> State:
+        """All that the next step depends on."""
+        state = {**snapshot(self), "fleet": snapshot(self.fleet)}
+        return {**state, "reward": self.reward.state()} if isinstance(self.reward, Scaled) else state
+
+    def load(self, state: State) -> None:
+        """Go on where ``state`` was taken."""
+        restore(self, {name: value for name, value in state.items() if name not in ("fleet", "reward")})
+        if isinstance(self.reward, Scaled):
+            self.reward.load(state["reward"])
+        restore(self.fleet, state["fleet"])
+
+    def teacher_observation(self) -> NDArray[np.float32]:
+        """What the privileged teacher knows, (n, 43): the road ahead in the car's own frame, and the car's motion."""
+        fleet, c = self.fleet, self.config
+        state, located = fleet.state, fleet.located
+        n, k = fleet.n, len(AHEAD)
+        s = (located.s[:, None] + AHEAD).ravel()
+        middle, half = fleet.tracks.middle(np.repeat(fleet.track, k), s)
+        away = middle.reshape(n, k, 2) - state[:, None, : dynamics.YAW]
+        cosine, sine = np.cos(state[:, dynamics.YAW])[:, None], np.sin(state[:, dynamics.YAW])[:, None]
+        turn = located.heading - state[:, dynamics.YAW]
+        return np.concatenate(
+            [
+                cosine * away[..., 0] + sine * away[..., 1] - AHEAD,
+                cosine * away[..., 1] - sine * away[..., 0],
+                half.reshape(n, k) / WIDTH_SCALE - 1,
+                np.stack(
+                    [
+                        state[:, dynamics.SPEED] / c.speed_limit,
+                        state[:, dynamics.LATERAL],
+                        state[:, dynamics.YAW_RATE] / RATE_SCALE,
+                        state[:, dynamics.STEERING] / fleet.car.steering.max_angle,
+                        np.sin(turn),
+                        np.cos(turn),
+                        located.left,
+                        located.right,
+                    ],
+                    axis=1,
+                ),
+                self.last,
+            ],
+            axis=1,
+        ).astype(np.float32)
+
+
+TEACHER_INPUTS = 3 * len(AHEAD) + 10

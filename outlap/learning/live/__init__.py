@@ -1,0 +1,1 @@
+"""Learning on from what a car meets in a live simulator."""

@@ -1,0 +1,105 @@
+"""What a finished run leaves for learning on: its student, its teacher, and a way to see its own pictures again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numba
+import numpy as np
+import torch
+
+from outlap.driving.task import DrivingTask
+from outlap.errors import OutlapError
+from outlap.files import validate
+from outlap.learning.config import TrainingConfig, checked_training
+from outlap.learning.networks.student import Student
+from outlap.learning.recipes.distill import Distiller
+from outlap.learning.recipes.teacher import Teacher, TeacherTraining
+from outlap.learning.runs.checkpoint import load_checkpoint, load_network
+from outlap.learning.runs.results import contract
+from outlap.learning.runs.run import FOLDER
+from outlap.simulation.cameras import Eyes
+from outlap.simulation.randomization import OFF
+from outlap.states import State
+from outlap.track.generate import generate_track
+from outlap.track.geometry import TrackSet
+from outlap.vehicle.car import Car
+
+
+class FinishedRun:
+    """A finished run, as its folder tells.
+
+    Attributes:
+        out: its folder.
+        about: what the run is: its configuration, car, seed and versions.
+        config, car, seed: the same, checked.
+        contract: of its policy.
+
+    Args:
+        out: the run's folder.
+
+    Raises:
+        OutlapError: there is no finished run with a teacher, or what is there is damaged.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        held = load_checkpoint(out / FOLDER)
+        if held is None:
+            raise OutlapError(f"{out} holds no run to go on from: train one first (outlap train --out {out}).")
+        if not held.about["finished"]:
+            raise OutlapError(f"the run in {out} is not finished: outlap train --resume {out} ends it.")
+        where = str(out / FOLDER)
+        config = checked_training(held.about["config"], where, "checkpoint")
+        if not isinstance(config, TrainingConfig):
+            raise OutlapError(
+                f"the run in {out} has no teacher, since its recipe is {config.recipe}: only one of the recipe distill "
+                "can learn from driving."
+            )
+        self._state: State = held.state
+        if "teacher" not in self._state:
+            raise OutlapError(f"the run in {out} is of an Outlap that did not keep the teacher: train it anew.")
+        self.about, self.config = held.about, config
+        self.car: Car = validate(held.about["car"], Car, where, "checkpoint")
+        self.seed = int(held.about["seed"])
+        self.contract = contract(config, self.car, self.seed)
+
+    def fill(self, teacher: Teacher, student: Student) -> None:
+        """Give both what they had learned."""
+        teacher.load(self._state["teacher"])
+        load_network(student, self._state["student"])
+
+
+def rehearse(given: FinishedRun, steps: int, tracks: int, between: Callable[[], None] = lambda: None) -> Distiller:
+    """Let the run's student drive the run's cars for ``steps`` steps again, in looks that it may not have seen yet.
+
+    Args:
+        given: the run.
+        steps: of every car.
+        tracks: of the run's own, at most; from 1.
+        between: called between steps, and may raise.
+
+    Returns:
+        A distiller with student and teacher as the run left them, whose data are what was seen.
+    """
+    config = given.config
+    driven = config.distill.model_copy(
+        update={"steps": steps, "teacher_steps": 0, "mixed_steps": 1, "window": steps * config.distill.cars}
+    )
+    streams = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence((given.seed, 1)).spawn(4)]
+    rng = np.random.default_rng(streams[0])
+    held = TrackSet([generate_track(rng, name=f"generated-{k}") for k in range(min(tracks, config.tracks))])
+    # The teacher learns no more: one car is enough to know the size of its networks.
+    training = TeacherTraining(DrivingTask(held, given.car, 1, config.task, 0, OFF), config.teacher)
+    task = DrivingTask(held, given.car, driven.cars, config.task, streams[1], config.randomization)
+    eyes = Eyes(task.fleet, config.view, streams[2], config.randomization, config.task.rate_hz)
+    student = Student(config.student, config.observation, task.table)
+    distiller = Distiller(task, eyes, training, student, config.observation, driven, streams[3])
+    given.fill(distiller.teacher, distiller.student)
+    numba.get_num_threads()  # starts the renderer's threads, which would undo the next line when they start later
+    torch.set_num_threads(1)  # the halves are the threads
+    for step in range(steps):
+        between()
+        distiller.drive(step)
+    return distiller

@@ -1,0 +1,1 @@
+"""How a run learns: the stages of each recipe."""

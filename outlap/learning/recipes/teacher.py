@@ -1,0 +1,213 @@
+"""The privileged teacher: learns by PPO (rsl-rl-lib) from the state and the road ahead, without any picture."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rsl_rl.algorithms import PPO
+from rsl_rl.env import VecEnv
+from tensordict import TensorDict
+
+from outlap.driving.task import DrivingTask
+from outlap.errors import OutlapError
+from outlap.learning.networks.categorical import CategoricalDistribution
+from outlap.learning.runs.checkpoint import load_network, load_optimizer, network_state, optimizer_state
+from outlap.learning.settings import TeacherConfig
+from outlap.states import State
+from outlap.vehicle import dynamics
+
+
+class TeacherEnv(VecEnv):
+    """The driving task as rsl-rl-lib wants an environment."""
+
+    def __init__(self, task: DrivingTask) -> None:
+        self.task = task
+        self.num_envs = task.fleet.n
+        self.num_actions = 2 if task.table is None else 1  # a curvature and a speed, or the number of an action
+        self.max_episode_length = task.episode_steps
+        self.device = "cpu"
+        self.cfg = {}
+
+    @property
+    def episode_length_buf(self) -> torch.Tensor:
+        """(n,) steps since each episode began."""
+        return torch.from_numpy(self.task.age)
+
+    def get_observations(self) -> TensorDict:
+        """What the teacher knows now, under ``policy``."""
+        return TensorDict({"policy": torch.from_numpy(self.task.teacher_observation())}, batch_size=[self.num_envs])
+
+    def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
+        """Take one action each; episodes that ended begin anew before the observation is made."""
+        reward, done, timed_out = self.task.step(in_parts(actions, self.task.table))
+        self.task.reset(np.flatnonzero(done))
+        extras = {"time_outs": torch.from_numpy(timed_out).float()}
+        return self.get_observations(), torch.from_numpy(reward).float(), torch.from_numpy(done).float(), extras
+
+
+def in_parts(output: torch.Tensor, table: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Actions (n, 2) in -1 … 1 of a network's outputs: themselves (n, 2), or numbers (n, 1) of the table's rows."""
+    return output.clamp(-1, 1).double().numpy() if table is None else table[output[:, 0].long().numpy()]
+
+
+class Teacher:
+    """A trained teacher: labels states with what it would do.
+
+    Args:
+        network: from observations to actions, or to numbers of the table's rows.
+        table: (k, 2) the task's, where actions are a list.
+    """
+
+    def __init__(self, network: torch.nn.Module, table: NDArray[np.float64] | None = None) -> None:
+        self._network = network.eval()
+        self._table = table
+
+    def act(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Actions (n, 2) in -1 … 1 for observations (n, 43)."""
+        with torch.inference_mode():
+            return in_parts(self._network(torch.from_numpy(observation)), self._table)
+
+    def state(self) -> State:
+        """Its weights."""
+        return network_state(self._network)
+
+    def load(self, state: State) -> None:
+        """Take the weights of ``state``."""
+        load_network(self._network, state)
+
+
+class TeacherTraining:
+    """PPO on a task, iteration by iteration.
+
+    Args:
+        task: the cars and what they are rewarded for; its episodes are this object's to reset.
+        config: PPO's numbers; the schedule counts iterations.
+    """
+
+    def __init__(self, task: DrivingTask, config: TeacherConfig) -> None:
+        self.task, self.config = task, config
+        self.iteration = 0  # the next one
+        self._env = TeacherEnv(task)
+        with contextlib.redirect_stdout(io.StringIO()):  # rsl-rl-lib prints its networks
+            algorithm = PPO.construct_algorithm(
+                self._env.get_observations(), self._env, _ppo_config(config, task.table), "cpu"
+            )
+        self._ppo: Any = algorithm
+        self._ppo.train_mode()
+
+    @property
+    def iterations(self) -> int:
+        """Before the student begins; the others it learns beside the student."""
+        return min(self.config.head_start, self.config.iterations)
+
+    @property
+    def beside(self) -> int:
+        """How many are due in the student's next iteration; 0 when the teacher has learned all it will."""
+        return min(self.config.beside, self.config.iterations - self.iteration)
+
+    @property
+    def frames(self) -> int:
+        """Camera pictures drawn so far: it needs none."""
+        return 0
+
+    @property
+    def teacher(self) -> Teacher:
+        """What has been learned so far."""
+        return Teacher(self._ppo.get_policy().as_jit(), self.task.table)
+
+    def iterate(self, between: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """Collect and update once; ``between`` is called between steps.
+
+        Returns:
+            ``reward`` a step, ``crashes`` a car and minute, ``speed`` in m/s.
+
+        Raises:
+            OutlapError: the learning diverged.
+        """
+        numba.get_num_threads()  # starts the renderer's threads, which would undo the next line when they start later
+        torch.set_num_threads(2)  # not as many as there are cores: sums, and so results, depend on it
+        task, ppo, env = self.task, self._ppo, self._env
+        minutes = self.config.steps * task.fleet.n / task.config.rate_hz / 60
+        rewards, crashes, speeds = [], 0.0, []
+        with torch.inference_mode():
+            observation = env.get_observations()
+            for _ in range(self.config.steps):
+                between()
+                observation, reward, done, extras = env.step(ppo.act(observation))
+                ppo.process_env_step(observation, reward, done, extras)
+                rewards.append(float(reward.mean()))
+                crashes += float(done.sum() - extras["time_outs"].sum())
+                speeds.append(float(task.fleet.state[:, dynamics.SPEED].mean()))
+            ppo.compute_returns(observation)
+        losses = ppo.update()
+        if not all(np.isfinite(value) for value in losses.values()):
+            raise OutlapError(
+                f"the teacher's learning diverged in iteration {self.iteration}: lower teacher.learning_rate."
+            )
+        self.iteration += 1
+        return {"reward": float(np.mean(rewards)), "crashes": crashes / minutes, "speed": float(np.mean(speeds))}
+
+    def state(self) -> State:
+        """All that the next iteration depends on, except torch's own random stream."""
+        ppo = self._ppo
+        return {
+            "iteration": self.iteration,
+            "task": self.task.state(),
+            "actor": network_state(ppo.actor),
+            "critic": network_state(ppo.critic),
+            "optimizer": optimizer_state(ppo.optimizer),
+            "learning_rate": float(ppo.learning_rate),  # PPO adapts it
+        }
+
+    def load(self, state: State) -> None:
+        """Go on where ``state`` was taken."""
+        ppo = self._ppo
+        self.iteration = state["iteration"]
+        self.task.load(state["task"])
+        load_network(ppo.actor, state["actor"])
+        load_network(ppo.critic, state["critic"])
+        load_optimizer(ppo.optimizer, state["optimizer"])
+        ppo.learning_rate = state["learning_rate"]
+        for group in ppo.optimizer.param_groups:
+            group["lr"] = state["learning_rate"]
+
+
+def _ppo_config(config: TeacherConfig, table: NDArray[np.float64] | None) -> dict[str, Any]:
+    """Our numbers in rsl-rl-lib's form."""
+    if table is None:
+        distribution = {"class_name": "GaussianDistribution", "init_std": config.first_deviation, "std_type": "log"}
+    else:
+        distribution = {"class_name": CategoricalDistribution, "choices": len(table)}
+    network = {
+        "class_name": "MLPModel",
+        "hidden_dims": list(config.hidden),
+        "activation": "elu",
+        "obs_normalization": False,
+    }
+    return {
+        "num_steps_per_env": config.steps,
+        "obs_groups": {"actor": ["policy"], "critic": ["policy"]},
+        "multi_gpu": None,
+        "actor": {**network, "distribution_cfg": distribution},
+        "critic": dict(network),
+        "algorithm": {
+            "class_name": "PPO",
+            "num_learning_epochs": config.epochs,
+            "num_mini_batches": config.minibatches,
+            "gamma": config.discount,
+            "lam": config.trace,
+            "entropy_coef": config.entropy,
+            "learning_rate": config.learning_rate,
+            "schedule": "adaptive",
+            "desired_kl": config.desired_kl,
+            "rnd_cfg": None,
+            "symmetry_cfg": None,
+        },
+    }

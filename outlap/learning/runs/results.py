@@ -1,0 +1,131 @@
+"""What a run leaves in its folder: the policy with what made it, a summary, an evaluation, curves and a short film."""
+
+from __future__ import annotations
+
+import copy
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from outlap import __version__
+from outlap.files import write_atomic
+from outlap.learning.config import Recipe
+from outlap.learning.runs.curves import Curves
+from outlap.driving.reward.reward import BUILT_IN
+from outlap.learning.runs.film import LapFilm
+from outlap.learning.networks.student import Student, export
+from outlap.driving.reward.user_reward import COPY
+from outlap.learning.runs.validation import Score, Validation
+from outlap.policy.contract import Contract, Envelope
+from outlap.policy.file import write_policy
+from outlap.simulation.clock import TICK
+from outlap.track.formats import track_names
+from outlap.vehicle.car import Car
+
+TRANSPORT = 0.03  # s from a frame's exposure to its command that a live graph may add to the delays trained with
+LIBRARIES = ("numpy", "torch", "rsl-rl-lib", "numba", "scipy")  # whose versions decide what a seed leads to
+TRAINING, POLICY, SUMMARY = "training.yaml", "policy.onnx", "summary.json"
+EVALUATION, CURVES, FILM = "evaluation.json", "curves.png", "laps.mp4"
+
+
+class Results:
+    """The results of one run.
+
+    Args:
+        config, car, seed: what made them.
+        out: the run's folder.
+    """
+
+    def __init__(self, config: Recipe, car: Car, seed: int, out: Path) -> None:
+        self.config, self.car, self.seed, self.out = config, car, seed, out
+
+    def tidy(self) -> None:
+        """Remove what a killed run left half-written beside its results."""
+        for name in (TRAINING, POLICY, SUMMARY, EVALUATION, CURVES, FILM):
+            for left in self.out.glob(f".{name}.*"):
+                left.unlink(missing_ok=True)
+
+    def publish(self, student: Student, name: str = POLICY) -> str:
+        """Write the student as it is into the policy file ``name``; returns its digest.
+
+        Raises:
+            OutlapError: the folder cannot be written.
+        """
+        for left in (SUMMARY, EVALUATION, CURVES, FILM):  # of an earlier run: they tell of another policy
+            (self.out / left).unlink(missing_ok=True)
+        write_atomic(self.out / TRAINING, _as_yaml(self.config, self.car, self.seed))
+        # A copy, since the exporter lays the weights out in memory in its own way.
+        network = export(copy.deepcopy(student), self.config.observation, self.config.task.action)
+        return write_policy(self.out / name, network, contract(self.config, self.car, self.seed))
+
+    def report(self, student: Student, curves: Curves, seed: int) -> Score:
+        """Drive a last lap on all shipped tracks, and write the evaluation, the curves and the film.
+
+        Raises:
+            OutlapError: the folder cannot be written.
+        """
+        config = self.config.validation.model_copy(
+            update={"tracks": tuple(track_names()), "cars": self.config.validation.last_cars}
+        )
+        promise = contract(self.config, self.car, self.seed)
+        film = LapFilm(self.config.task.rate_hz)
+        score = Validation(config, self.car, self.config.task, promise, seed)(student, watch=film.add)
+        film.write(self.out / FILM)
+        curves.draw(self.out / CURVES)
+        times = [lap.lap_time_s for lap in score.laps if lap.lap_time_s is not None]
+        evaluation = {
+            "clean_fraction": score.clean_laps,
+            "mean_lap_time_s": round(float(np.mean(times)), 3) if times else None,
+            "randomization": "validation.randomization of training.yaml",
+            "laps": [lap._asdict() for lap in score.laps],
+        }
+        write_atomic(self.out / EVALUATION, json.dumps(evaluation, indent=1) + "\n")
+        return score
+
+    def summarise(self, digest: str, measured: dict[str, Any]) -> None:
+        """Write the summary: ``measured``, and what the policy is.
+
+        Raises:
+            OutlapError: the folder cannot be written.
+        """
+        summary = {"policy": POLICY, "digest": digest, "seed": self.seed, "car": self.car.name, **measured}
+        write_atomic(self.out / SUMMARY, json.dumps({**summary, "versions": versions()}, indent=2) + "\n")
+
+
+def contract(config: Recipe, car: Car, seed: int) -> Contract:
+    """What the policy file promises and demands."""
+    height, trained = config.view.camera_height, config.randomization.camera_heights
+    return Contract(
+        observation=config.observation,
+        action=config.task.action,
+        rate_hz=config.task.rate_hz,
+        envelope=Envelope(
+            max_curvature=config.task.curvature_limit,
+            max_speed=config.task.speed_limit,
+            latency=(0.0, (config.task.ticks - 1) * TICK + TRANSPORT),
+            # The warp corrects the ground for another height; beyond these it shows too little of it.
+            camera_height=(height * min(0.7, trained[0]), min(height * max(1.7, trained[1]), 1.0)),
+        ),
+        car=car.name,
+        recipe=config.recipe,
+        seed=seed,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of everything that decides what a seed leads to."""
+    return {"outlap": __version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def _as_yaml(config: Recipe, car: Car, seed: int) -> str:
+    """The full configuration of a run; its training part can be given to ``outlap train --config`` again."""
+    content = config.model_dump(mode="json")
+    if config.reward != BUILT_IN:
+        content["reward"] = COPY  # it lies beside
+    heading = f"# What made the policy beside this file: outlap {__version__}, car {car.name}, seed {seed}.\n"
+    return heading + yaml.safe_dump(content, sort_keys=False)
