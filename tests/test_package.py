@@ -39,7 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_every_module_is_in_it(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     wanted = {str(path.relative_to(ROOT)) for path in (ROOT / "outlap").rglob("*.py")}
-    wanted |= {f"outlap_nodes/{path.name}" for path in (ROOT / "nodes").glob("*.py")}
+    wanted |= {f"outlap_nodes/{path.relative_to(ROOT / 'nodes')}" for path in (ROOT / "nodes").rglob("*.py")}
     assert wanted <= names
     assert not {name for name in names if name.split("/")[0] in ("tests", "bench", "nodes", "docs")}
 

@@ -1,0 +1,1 @@
+"""Runs: their folder, checkpoints, validation and results."""
