@@ -14,10 +14,10 @@ from outlap.files import Model
 from outlap.gazebo.assemble import assemble, resource_path
 from outlap.gazebo.model import car_sdf, car_urdf
 from outlap.gazebo.program import gazebo_command
-from outlap.gazebo.world import start_pose
 from outlap.scratch import Scratch
+from outlap.track.footing import start_pose
 from outlap.track.formats import load_track
-from outlap.vehicle.car import load_car
+from outlap.track.geometry import TrackSet
 
 from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
 from .shared.single_simulator import NEWCOMER, check_company, refuse_company
@@ -50,7 +50,7 @@ class GazeboNode(Node):
         self._environment = {**os.environ, "GZ_SIM_RESOURCE_PATH": resources}
         start = None  # the world's own
         if parameters.track not in ("", parameters.world):
-            start = start_pose(load_track(parameters.track), load_car(parameters.car))
+            start = start_pose(TrackSet([load_track(parameters.track)]))
         path.write_text(assemble(parameters.world, car_sdf(car_urdf(parameters.car)), path.parent, start))
         refuse_company(self)
         self._steady = steady_clock()

@@ -20,7 +20,7 @@ from std_srvs.srv import SetBool
 
 from outlap.errors import OutlapError
 from outlap.files import Model
-from outlap.racing.referee import Pose
+from outlap.track.footing import Pose
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 

@@ -7,12 +7,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from outlap.driving.laps import LapCounter, Step
 from outlap.driving.reward.reward import Moment, Reward, Scaled, progress
 from outlap.driving.task_config import TaskConfig
 from outlap.simulation.bodies import draw_bodies
+from outlap.simulation.clock import TICK
 from outlap.simulation.fleet import Fleet
 from outlap.simulation.randomization import Randomization
 from outlap.states import State, restore, snapshot
+from outlap.track.footing import Footing
 from outlap.track.geometry import TrackSet
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
@@ -34,6 +37,8 @@ class DrivingTask:
         fleet: the cars.
         age: (n,) steps since each car's episode began.
         last: (n, 2) the actions last taken.
+        laps: counts the laps of each car, from where its episode began.
+        judged: what the last step led to, as laps are judged; None before the first.
 
     Args:
         reward: of each step; by default the built-in one.
@@ -63,7 +68,8 @@ class DrivingTask:
         self.age = np.zeros(n, dtype=np.int64)
         self.last = np.zeros((n, 2))
         self.steps = np.zeros(n, dtype=np.int64)  # like age, which begins at random
-        self.travelled = np.zeros(n)  # m along the centre line since the episode began
+        self.laps = LapCounter(np.zeros(n))
+        self.judged: Step | None = None
         self.total_steps = 0
         self.episode_steps = round(config.episode_s * config.rate_hz)
         self.reset(np.arange(n))
@@ -82,24 +88,32 @@ class DrivingTask:
         speed = np.where(rng.random(k) < 0.2, 0, rng.uniform(0, self.config.speed_limit, k))
         draw_bodies(self.randomization.car, fleet, rows, rng)
         fleet.place(rows, track, s, offset, rng.normal(0, 0.2, k), speed)
-        self.age[rows] = 0
-        self.steps[rows] = 0
-        self.travelled[rows] = 0
+        self.begin(rows)
         self.last[rows] = np.stack([np.zeros(k), self.to_action(0 * speed, speed)[:, 1]], axis=1)
 
     def start(self, rows: Rows, track: Rows, s: Floats, rng: np.random.Generator) -> None:
         """Start the episodes of ``rows`` at rest on the centre line at ``s`` m of ``track``, cars drawn by ``rng``."""
         draw_bodies(self.randomization.car, self.fleet, rows, rng)
-        self.fleet.place(rows, track, s)
-        self.age[rows] = self.steps[rows] = 0
-        self.travelled[rows] = 0
+        self.fleet.stand(rows, track, s)
+        self.begin(rows)
         self.last[rows] = self.to_action(np.zeros(len(rows)), np.zeros(len(rows)))
+
+    def begin(self, rows: Rows) -> None:
+        """The episodes of ``rows`` begin where the cars are now."""
+        self.age[rows] = self.steps[rows] = 0
+        length = self.fleet.tracks.length[self.fleet.track[rows]]
+        self.laps.start(rows, self.fleet.footing(rows).s, self.time, length)
 
     def keep(self, rows: Rows) -> None:
         """From now on there are only the cars ``rows`` (k,), in this order."""
         self.fleet.keep(rows)
-        self.age, self.steps = self.age[rows], self.steps[rows]
-        self.travelled, self.last = self.travelled[rows], self.last[rows]
+        self.laps.keep(rows)
+        self.age, self.steps, self.last = self.age[rows], self.steps[rows], self.last[rows]
+
+    @property
+    def time(self) -> float:
+        """Seconds of simulated time since the task began."""
+        return self.total_steps * self.config.ticks * TICK
 
     def to_command(self, action: Floats) -> tuple[Floats, Floats]:
         """Curvature (1/m) and speed (m/s) of actions (n, 2)."""
@@ -124,28 +138,26 @@ class DrivingTask:
         c, fleet = self.config, self.fleet
         action = np.clip(action, -1, 1)
         curvature, speed = self.to_command(action)
-        before = fleet.located.s
         wheelbase, radius = fleet.car.axles.wheelbase, fleet.car.axles.wheel_radius
         fleet.step(np.arctan(curvature * wheelbase), speed / radius, c.ticks)
-        length = fleet.tracks.length[fleet.track]
-        ahead = (fleet.located.s - before + length / 2) % length - length / 2
         self.steps += 1
-        self.travelled += ahead
         self.total_steps += 1
-        moment = self._moment(curvature, speed, ahead)
+        stands = fleet.footing()
+        self.judged = self.laps.step(self.time, c.ticks * TICK, stands)
+        moment = self._moment(curvature, speed, self.judged.gained, stands)
         reward, crashed = self.reward(moment), moment.off_road
         self.last = action
         self.age += 1
         timed_out = self.age >= self.episode_steps
         if self.one_lap:
-            timed_out |= self.travelled >= length
+            timed_out |= self.laps.laps > 0
         timed_out &= ~crashed
         return reward, crashed | timed_out, timed_out
 
-    def _moment(self, curvature: Floats, speed: Floats, gained: Floats) -> Moment:
+    def _moment(self, curvature: Floats, speed: Floats, gained: Floats, stands: Footing) -> Moment:
         fleet, located = self.fleet, self.fleet.located
         middle = fleet.middle()
-        state, clearance = fleet.state, fleet.wheel_clearance()
+        state = fleet.state
         return Moment(
             x=middle[:, 0],
             y=middle[:, 1],
@@ -158,14 +170,14 @@ class DrivingTask:
             wanted_speed=speed,
             s=located.s,
             gained=gained,
-            travelled=self.travelled.copy(),
+            travelled=self.laps.progress.copy(),
             offset=located.offset,
             heading=located.heading,
             bend=located.curvature,
             left=located.left,
             right=located.right,
-            clearance=clearance.min(axis=1),
-            off_road=np.minimum(located.left, located.right) < 0,
+            clearance=stands.clearance.min(axis=1),
+            off_road=stands.off_road,
             steps=self.steps.copy(),
             time=np.full(fleet.n, self.total_steps / self.config.rate_hz),
             track=fleet.track.copy(),
@@ -175,12 +187,13 @@ class DrivingTask:
 
     def state(self) -> State:
         """All that the next step depends on."""
-        state = {**snapshot(self), "fleet": snapshot(self.fleet)}
+        state = {**snapshot(self), "fleet": snapshot(self.fleet), "laps": self.laps.state()}
         return {**state, "reward": self.reward.state()} if isinstance(self.reward, Scaled) else state
 
     def load(self, state: State) -> None:
         """Go on where ``state`` was taken."""
-        restore(self, {name: value for name, value in state.items() if name not in ("fleet", "reward")})
+        restore(self, {name: value for name, value in state.items() if name not in ("fleet", "laps", "reward")})
+        self.laps.load(state["laps"])
         if isinstance(self.reward, Scaled):
             self.reward.load(state["reward"])
         restore(self.fleet, state["fleet"])

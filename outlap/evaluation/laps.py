@@ -1,5 +1,8 @@
 """Laps driven many at once: each from a standing start at a place of its own, in a world drawn for it alone.
 
+A trial is a lap, or several in a row; what begins on the start line is a heat, as a race is. What a lap is, and which
+ones are clean, says :mod:`outlap.driving.laps`.
+
 Everything random about a lap comes from its track's name, its seed and its number. Its result is the same whatever
 laps are driven beside it, in whichever order, and on however many cores.
 """
@@ -16,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from outlap.driving.laps import LIVE_DELAY, Lap, mean_lap_time, time_limit
 from outlap.driving.pilots import Pilot
 from outlap.driving.reward.user_reward import UserReward
 from outlap.driving.task import DrivingTask
@@ -29,32 +33,33 @@ from outlap.vehicle.car import Car
 
 BATCH = 256  # cars that drive at once, at most: with 96 a lap takes a fifth longer, with 384 as long as with 192
 FULL = 0.85  # part of a batch's cars still driving, below which the others are dropped from it
-SLOWEST = 0.5  # m/s, mean speed below which a lap counts as not completed
-LEAST_TIME = 60.0  # s, that even the shortest lap is given
-LIVE_DELAY = (1, 2)  # ticks from a command to the actuators on a live graph, least and most
 
 # Columns of a trace's rows.
 S, X, Y, SPEED, CURVATURE, WANTED_SPEED, REWARD = range(7)  # m, m, m, m/s, 1/m asked for, m/s asked for, –
 
 
-class Lap(NamedTuple):
-    """One lap to be driven."""
+class Start(NamedTuple):
+    """One trial to be driven."""
 
     track: int  # index of the track
     seed: int
     number: int  # of the trial on this track with this seed
+    laps: int = 1  # in a row
+    from_line: bool = False  # on the start line, instead of anywhere
 
 
 class Trial(BaseModel):
-    """One lap from a standing start somewhere on a track."""
+    """One lap, or several in a row, from a standing start."""
 
     track: str
     seed: int
     number: int
-    completed: bool  # the lap was finished in time
-    clean: bool  # and never were all four wheels beyond the borders at once
-    lap_time_s: float | None  # s, None where not completed
-    off_track: int  # times that all four wheels were off; the car was put back each time
+    completed: bool  # all of its laps were finished in time
+    clean: bool  # and all of them were clean
+    lap_time_s: float | None  # s, mean of its laps, the first from a standing start; None where not completed
+    off_track: int  # times that no wheel was on the road; the car was put back each time
+    put_back: int = 0  # times that the car was put back because it was stuck
+    laps: list[Lap] = []  # those that were finished
     left_road_at: list[tuple[float, float, float]]  # m along the lap, x, y in m: where the car's middle was each time
     start_m: float  # m, where on the lap it began
     mean_speed: float  # m/s
@@ -68,13 +73,15 @@ class Trace:
     rows: NDArray[np.float32]  # (steps, 7) of S … REWARD; the place and the speed are those before the step
 
 
-def planned(tracks: Sequence[Track], trials: int, seeds: Sequence[int]) -> list[Lap]:
-    """Every lap of an evaluation: ``trials`` on each track with each seed."""
-    return [Lap(k, seed, i) for k in range(len(tracks)) for seed in seeds for i in range(trials)]
+def planned(
+    tracks: Sequence[Track], trials: int, seeds: Sequence[int], laps: int = 1, from_line: bool = False
+) -> list[Start]:
+    """Every trial of an evaluation: ``trials`` on each track with each seed, of ``laps`` laps in a row."""
+    return [Start(k, seed, i, laps, from_line) for k in range(len(tracks)) for seed in seeds for i in range(trials)]
 
 
-def batches(tracks: Sequence[Track], laps: Sequence[Lap], most: int = BATCH) -> list[list[Lap]]:
-    """The laps dealt out to batches that take about as long as each other."""
+def batches(tracks: Sequence[Track], laps: Sequence[Start], most: int = BATCH) -> list[list[Start]]:
+    """The trials dealt out to batches that take about as long as each other."""
     length = TrackSet(tracks).length
     order = sorted(laps, key=lambda lap: (-length[lap.track], lap))
     count = -(-len(order) // most)
@@ -84,7 +91,7 @@ def batches(tracks: Sequence[Track], laps: Sequence[Lap], most: int = BATCH) -> 
 def drive(
     pilot: Pilot,
     tracks: Sequence[Track],
-    laps: Sequence[Lap],
+    laps: Sequence[Start],
     car: Car,
     randomization: Randomization,
     report: Callable[[int], None] | None = None,
@@ -132,7 +139,7 @@ class _Batch:
         self,
         pilot: Pilot,
         tracks: Sequence[Track],
-        laps: Sequence[Lap],
+        laps: Sequence[Start],
         car: Car,
         randomization: Randomization,
         traced: bool,
@@ -158,7 +165,9 @@ class _Batch:
         self.eyes = (
             None if pilot.view is None else Eyes(self.fleet, pilot.view, 0, randomization, config.rate_hz, threads)
         )
-        self.start = np.array([rng.random() for rng in draws]) * self.length
+        # Drawn for heats, too, so that what else is random about a trial does not depend on where it begins.
+        anywhere = np.array([rng.random() for rng in draws]) * self.length
+        self.start = np.where([lap.from_line for lap in laps], 0.0, anywhere)
         self.fleet.delay[:] = [rng.integers(LIVE_DELAY[0], LIVE_DELAY[1] + 1) for rng in draws]
         for row, rng in enumerate(draws):
             rows = np.array([row])
@@ -166,9 +175,11 @@ class _Batch:
             if self.eyes is not None:
                 self.eyes.reset(rows, rng)
         self.crew = pilot.crew(self.fleet, self.eyes)
-        self.limit = np.maximum(self.length / SLOWEST, LEAST_TIME)  # s
-        self.time, self.progress, self.distance = np.zeros(n), np.zeros(n), np.zeros(n)  # s, m, m
-        self.lap_time = np.full(n, np.nan)  # s
+        self.wanted = np.array([lap.laps for lap in laps])
+        self.limit = np.array([time_limit(m, k) for m, k in zip(self.length, self.wanted, strict=True)])  # s
+        self.time, self.distance = np.zeros(n), np.zeros(n)  # s, m
+        self.driven: list[list[Lap]] = [[] for _ in laps]
+        self.put_back = np.zeros(n, dtype=np.int64)  # times that a car was stuck
         self.left_road: list[list[tuple[float, float, float]]] = [[] for _ in laps]
         self.steps: list[tuple[NDArray[np.int64], NDArray[np.float32]]] | None = [] if traced else None
 
@@ -189,33 +200,32 @@ class _Batch:
         if self.steps is not None:
             columns = (before, middle[:, 0], middle[:, 1], speed, command[:, 0], command[:, 1], reward)
             self.steps.append((at, np.stack(columns, axis=1)[running].astype(np.float32)))
-        length = self.length[at]
-        ahead = (fleet.located.s - before)[running]
-        ahead = (ahead + length / 2) % length - length / 2
-        done = self.progress[at] + ahead
-        self.progress[at] = done
         self.time[at] += self.period
         self.distance[at] += np.abs(fleet.state[running, dynamics.SPEED]) * self.period
-        finished = done >= length
-        # The line was crossed within the step.
-        beyond = np.clip((done - length)[finished] / np.maximum(ahead[finished], 1e-9), 0, 1)
-        self.lap_time[at[finished]] = self.time[at[finished]] - beyond * self.period
-        # In the very step that finished the lap, wheels still count.
-        self._put_back(running)
-        self.running[running] = ~finished & (self.time[at] < self.limit[at])
+        judged = self.task.judged
+        assert judged is not None
+        for row, lap in judged.laps.items():
+            if running[row]:
+                self.driven[self.at[row]].append(lap)
+        self._put_back(running & judged.left_road, running & judged.stuck)
+        done = np.array([len(self.driven[i]) for i in at]) >= self.wanted[at]
+        self.running[running] = ~done & (self.time[at] < self.limit[at])
 
-    def _put_back(self, running: NDArray[np.bool_]) -> None:
-        """Note which cars have all wheels off the road, and put them back on the centre line, at rest."""
-        fleet = self.fleet
-        off = running & (fleet.wheel_clearance().max(axis=1) < 0)
-        if not off.any():
+    def _put_back(self, left_road: NDArray[np.bool_], stuck: NDArray[np.bool_]) -> None:
+        """Put cars back on the centre line, at rest, and note where they left the road."""
+        helped = left_road | stuck
+        if not helped.any():
             return
-        rows = np.flatnonzero(off)
-        for row, place in zip(rows, fleet.middle()[rows], strict=True):
-            s, x, y = (round(float(value), 3) for value in (fleet.located.s[row], *place))
-            self.left_road[self.at[row]].append((s, x, y))
-        fleet.place(rows, fleet.track[rows], fleet.located.s[rows])
-        self.crew.reset(off)
+        fleet, rows = self.fleet, np.flatnonzero(helped)
+        s = fleet.footing(rows).s
+        for row, place in zip(np.flatnonzero(left_road), fleet.middle()[left_road], strict=True):
+            self.left_road[self.at[row]].append(
+                (round(float(fleet.located.s[row]), 3), round(float(place[0]), 3), round(float(place[1]), 3))
+            )
+        self.put_back[self.at[stuck]] += 1
+        fleet.stand(rows, fleet.track[rows], s)
+        self.task.laps.waited(rows, self.task.time)
+        self.crew.reset(helped)
 
     def _shrink(self) -> None:
         """Drop the cars whose laps have ended."""
@@ -238,10 +248,12 @@ class _Batch:
                 track=self.tracks.tracks[self.track[i]].name,
                 seed=lap.seed,
                 number=lap.number,
-                completed=bool(np.isfinite(self.lap_time[i])),
-                clean=bool(np.isfinite(self.lap_time[i])) and not self.left_road[i],
-                lap_time_s=round(float(self.lap_time[i]), 3) if np.isfinite(self.lap_time[i]) else None,
+                completed=len(self.driven[i]) == lap.laps,
+                clean=len(self.driven[i]) == lap.laps and all(one.clean for one in self.driven[i]),
+                lap_time_s=mean_lap_time(self.driven[i], 3) if len(self.driven[i]) == lap.laps else None,
                 off_track=len(self.left_road[i]),
+                put_back=int(self.put_back[i]),
+                laps=self.driven[i],
                 left_road_at=self.left_road[i],
                 start_m=round(float(self.start[i]), 3),
                 mean_speed=round(float(self.distance[i] / self.time[i]), 3),

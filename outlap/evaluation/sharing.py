@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from outlap.driving.choice import Driver
 from outlap.driving.pilots import Pilot
 from outlap.errors import OutlapError
-from outlap.evaluation.laps import BATCH, Lap, Trace, Trial, batches, drive
+from outlap.evaluation.laps import BATCH, Start, Trace, Trial, batches, drive
 from outlap.simulation.randomization import Randomization
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -31,7 +31,7 @@ class Task(NamedTuple):
 
     driver: Driver
     randomization: Randomization
-    laps: Sequence[Lap]
+    laps: Sequence[Start]
     traced: bool = False
     reward: Path | None = None  # a user's file, for the traces; the built-in one without it
 
@@ -80,7 +80,7 @@ def drive_all(
     ]
 
 
-def _in_order(laps: Sequence[Lap], parts: list[tuple[list[Lap], tuple[list[Trial], list[Trace]]]]) -> Driven:
+def _in_order(laps: Sequence[Start], parts: list[tuple[list[Start], tuple[list[Trial], list[Trace]]]]) -> Driven:
     trials = {lap: trial for part, (found, _) in parts for lap, trial in zip(part, found, strict=True)}
     traces = {lap: trace for part, (_, found) in parts if found for lap, trace in zip(part, found, strict=True)}
     return Driven([trials[lap] for lap in laps], [traces[lap] for lap in laps if lap in traces])
@@ -88,7 +88,7 @@ def _in_order(laps: Sequence[Lap], parts: list[tuple[list[Lap], tuple[list[Trial
 
 def _shared(
     tasks: Sequence[Task],
-    parts: Sequence[tuple[int, list[Lap]]],
+    parts: Sequence[tuple[int, list[Start]]],
     tracks: Sequence[Track],
     car: Car,
     jobs: int,
@@ -161,7 +161,7 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(k: int, laps: list[Lap]) -> tuple[list[Trial], list[Trace]]:
+def _work(k: int, laps: list[Start]) -> tuple[list[Trial], list[Trace]]:
     task: Task = _here["tasks"][k]
     if task.driver not in _here["pilots"]:
         _here["pilots"][task.driver] = task.driver.pilot(_here["car"])
@@ -177,7 +177,7 @@ def _drive(
     task: Task,
     pilots: dict[Driver, Pilot],
     tracks: Sequence[Track],
-    laps: Sequence[Lap],
+    laps: Sequence[Start],
     car: Car,
     report: Callable[[int], None] | None,
     threads: bool,

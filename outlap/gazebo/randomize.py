@@ -26,6 +26,7 @@ from outlap.simulation.fleet import Fleet, road_bounds
 from outlap.simulation.optics import draw_optics
 from outlap.simulation.randomization import Randomization
 from outlap.simulation.rendering.look import Looks
+from outlap.track.footing import Pose
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle import dynamics
@@ -91,7 +92,7 @@ def scenery(track: Track, episode: Episode, folder: Path, mark: str) -> dict[str
     files = {name: folder.resolve() / f"{mark}_{name}" for name in (GROUND_FILE, WALL_FILE)}
     write_atomic(files[GROUND_FILE], png(ground.picture))
     write_atomic(files[WALL_FILE], png(draw_wall(looks, float(longest))))
-    world = parse_sdf(world_sdf(track, ground, looks, (0.0, 0.0, 0.0)), "the drawn world", "SDF").find("world")
+    world = parse_sdf(world_sdf(track, ground, looks, Pose(0.0, 0.0, 0.0)), "the drawn world", "SDF").find("world")
     assert world is not None, "it was just written"
     documents: dict[str, str] = {}
     for thing in world:

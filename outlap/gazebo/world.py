@@ -1,7 +1,7 @@
 """A Gazebo world from a track: what the built-in simulator shows, as ground, walls, light, sky and a start pose.
 
 World frame and track frame are one, the floor is z = 0. The ground is a picture (:mod:`outlap.gazebo.ground`); the
-walls repeat one stretch of wall. The frame ``start`` is where base_link begins, as in the built-in simulator.
+walls repeat one stretch of wall. The frame ``start`` is where base_link begins: on the start line, as everywhere.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ import numpy as np
 from outlap.files import write_atomic
 from outlap.gazebo.ground import Ground, draw_ground, draw_wall, plain_looks, png
 from outlap.gazebo.sdf import Element, add, sdf_text
-from outlap.simulation.fleet import Fleet
 from outlap.simulation.rendering.look import FLOOR, SKY, Looks
+from outlap.track.footing import Pose, start_pose
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
-from outlap.vehicle.car import Car, load_car
 
 WORLD_FILE, GROUND_FILE, WALL_FILE = "world.sdf", "ground.png", "wall.png"
 WORLD, START = "outlap", "start"  # names of the world and of the frame in which the car's model begins
@@ -42,17 +41,14 @@ SYSTEMS = (
 )
 RENDER_ENGINE = "ogre2"
 
-Pose = tuple[float, float, float]
 
-
-def write_world(track: Track, folder: Path, looks: Looks | None = None, car: Car | None = None) -> Path:
+def write_world(track: Track, folder: Path, looks: Looks | None = None) -> Path:
     """Write ``world.sdf`` and its pictures; each appears whole or not at all, the world last.
 
     Args:
         track: the track.
         folder: where to; made where it is missing.
         looks: one row, what it is made of; by default what the built-in simulator shows.
-        car: whose start pose it gets; by default the DeepRacer's.
 
     Returns:
         The path of ``world.sdf``.
@@ -66,16 +62,8 @@ def write_world(track: Track, folder: Path, looks: Looks | None = None, car: Car
     longest = max(room["room_east"] - room["room_west"], room["room_north"] - room["room_south"])
     write_atomic(folder / GROUND_FILE, png(ground.picture))
     write_atomic(folder / WALL_FILE, png(draw_wall(looks, float(longest))))
-    write_atomic(folder / WORLD_FILE, world_sdf(track, ground, looks, start_pose(track, car or load_car("deepracer"))))
+    write_atomic(folder / WORLD_FILE, world_sdf(track, ground, looks, start_pose(TrackSet([track]))))
     return folder / WORLD_FILE
-
-
-def start_pose(track: Track, car: Car) -> Pose:
-    """x, y (m) and yaw (rad) of base_link where the built-in simulator's car begins."""
-    fleet = Fleet(TrackSet([track]), car, 1)
-    fleet.place(0, 0, 0.0)
-    x, y, yaw = (float(value) for value in fleet.state[0, :3])
-    return x, y, yaw
 
 
 def track_digest(track: Track) -> str:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from outlap import __version__
+from outlap.driving.laps import Lap
 from outlap.files import write_atomic
 from outlap.racing.film import Film
 from outlap.racing.latency import Latency, Milliseconds
 from outlap.racing.picture import Place, draw_lap
-from outlap.racing.referee import Lap, Pose, Referee, Verdict
+from outlap.racing.referee import Referee, Verdict
 from outlap.racing.result import Result, Stop, lap_table, live_figures
+from outlap.track.footing import Pose
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 

@@ -1,8 +1,8 @@
-"""The referee: times laps, sees when a car leaves the road, and says when and where it is put back.
+"""The referee of a live race: sees laps end, when a car leaves the road, and says when and where it is put back.
 
-A lap counts when the car has passed every part of it in order. The progress is followed step by step along the centre
-line, always searched near the last one, so neither a short cut nor another car's hand can skip a part: a car that is
-not where it can have driven to is put back where it was.
+What a lap is, says :mod:`outlap.driving.laps`; the first one begins on the start line. The progress is followed step by
+step along the centre line, always searched near the last one, so neither a short cut nor another car's hand can skip a
+part: a car that is not where it can have driven to is put back where it was.
 """
 
 from __future__ import annotations
@@ -10,42 +10,17 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
-from outlap.files import Model
-from outlap.track.geometry import Located, TrackSet
+from outlap.driving import laps as rule
+from outlap.driving.laps import Lap, LapCounter
+from outlap.track.footing import Footing, Pose, centre_pose, footing, start_pose
+from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
-from outlap.vehicle.outline import wheel_places
 
-LIMIT_SPEED = 1.0  # m/s, average that the time limit allows for
-MIN_TIME_LIMIT = 120.0  # s
-STUCK_AFTER = 5.0  # s without getting ahead
-AHEAD = 0.1  # m, what counts as getting ahead
+LEAST_TIME_LIMIT = 120.0  # s: a race asks for clean laps in a row, and may take several attempts
 JUMP = 0.3  # m beyond what the car can have driven since the last step, and it was carried
 PLACED_WITHIN = 0.1  # m from where it was put
 PLACE_AGAIN_AFTER = 1.0  # s
-
-
-class Pose(NamedTuple):
-    """Where base_link is."""
-
-    x: float  # m
-    y: float  # m
-    yaw: float  # rad
-
-
-class Lap(Model):
-    """One completed lap."""
-
-    time_s: float
-    off_track: int  # times that all four wheels were beyond the borders at once
-    put_back: int = 0  # times that the car was put back for another reason: stuck, or carried
-
-    @property
-    def clean(self) -> bool:
-        """DeepRacer's rule, and nobody helped."""
-        return self.off_track == 0 and self.put_back == 0
 
 
 class Verdict(NamedTuple):
@@ -66,14 +41,14 @@ class Referee:
     """
 
     def __init__(self, track: Track, car: Car, laps: int, time_limit: float = 0.0) -> None:
-        """``laps`` clean ones in a row win; ``time_limit`` in s, 0 for that many laps at 1 m/s, at least 120 s.
+        """``laps`` clean ones in a row win; ``time_limit`` in s, 0 for that many laps at 0.5 m/s, at least 120 s.
 
         Without ``laps`` (0) nothing ends the race.
         """
         self._tracks = TrackSet([track])
         self._length = float(self._tracks.length[0])  # m
         self._wanted = laps
-        self.time_limit = time_limit or max(laps * self._length / LIMIT_SPEED, MIN_TIME_LIMIT)  # s
+        self.time_limit = time_limit or max(float(rule.time_limit(self._length, laps)), LEAST_TIME_LIMIT)  # s
         if not laps:
             self.time_limit = math.inf
         self._max_speed = car.drive.max_speed  # m/s
@@ -81,17 +56,16 @@ class Referee:
         self.laps: list[Lap] = []
         self.streak = 0
         self.finished = False
-        self._began = self._now = self._lap_began = 0.0  # s
-        self._s = self._progress = 0.0  # m, within the lap and since the start
-        self._mark = (0.0, 0.0)  # s, m: when it last got ahead, and how far it was then
-        self._off_track = self._put_back = 0
+        self._began = self._now = 0.0  # s
+        self._counter = LapCounter([self._length])
+        self._s = 0.0  # m along the lap, where the car was last judged
         self._placing: tuple[Pose, float] | None = None  # where the car is being put, and since when
-        self._locate(self.start_pose)  # compiled, or read from the cache, now rather than after "go"
+        self._stands(self.start_pose)  # compiled, or read from the cache, now rather than after "go"
 
     @property
     def start_pose(self) -> Pose:
         """On the start line, in the direction of travel."""
-        return self._centre(0.0)
+        return start_pose(self._tracks)
 
     @property
     def completed(self) -> bool:
@@ -106,12 +80,12 @@ class Referee:
     @property
     def progress(self) -> float:
         """Metres driven along the lap since the start; backwards counts back."""
-        return self._progress
+        return float(self._counter.progress[0])
 
     def start(self, time: float) -> None:
         """Go: the clock of lap 1 begins at ``time`` (s), the car standing at :attr:`start_pose`."""
-        self._began = self._now = self._lap_began = time
-        self._mark = (time, 0.0)
+        self._began = self._now = time
+        self._counter.start(0, 0.0, time)
 
     def step(self, time: float, pose: Pose) -> Verdict:
         """Judge where the car is at ``time`` (s); times that do not advance are ignored."""
@@ -128,51 +102,31 @@ class Referee:
                     self._placing = (target, time)
                     return Verdict(put_back=target, reason="asked again")
                 return Verdict()
-            self._placing, self._mark = None, (time, self._progress)
+            self._placing = None
+            self._counter.waited(0, time)
         return self._judge(time, since, pose)
 
     def _judge(self, time: float, since: float, pose: Pose) -> Verdict:
-        located = self._locate(pose)
-        s = float(located.s[-1])
-        moved = (s - self._s + self._length / 2) % self._length - self._length / 2
-        if abs(moved) > JUMP + self._max_speed * since:
-            return self._help("carried")
-        before, self._s, self._progress = self._progress, s, self._progress + moved
-        if not located.on_road[:4].any():
-            self._off_track += 1
-            return self._place("off track")
-        if self._progress > self._mark[1] + AHEAD:
-            self._mark = (time, self._progress)
-        elif time - self._mark[0] > STUCK_AFTER:
-            return self._help("stuck")
-        line = (len(self.laps) + 1) * self._length
-        if self._progress < line:
-            return Verdict()
-        # Between two steps the car moved evenly; so the lap's time does not depend on when the steps are.
-        part = (self._progress - line) / max(self._progress - before, 1e-9)
-        return Verdict(lap=self._complete(time - since * min(part, 1.0)))
+        stands = self._stands(pose)
+        if abs(self._counter.ahead(stands.s)[0]) > JUMP + self._max_speed * since:
+            self._counter.helped(0)
+            return self._place("carried")
+        self._s = float(stands.s[0])
+        judged = self._counter.step(time, since, stands)
+        lap = judged.laps.get(0)
+        if lap is not None:
+            self.laps.append(lap)
+            self.streak = self.streak + 1 if lap.clean else 0
+            self.finished = self.completed
+        if judged.left_road[0]:
+            return self._place("off track", lap)
+        if judged.stuck[0]:
+            return self._place("stuck", lap)
+        return Verdict(lap=lap)
 
-    def _locate(self, pose: Pose) -> Located:
-        """The four wheels and, last, base_link itself on the track."""
-        points = np.vstack([wheel_places(self._car, *pose)[0], pose[:2]])
-        return self._tracks.locate(0, points, np.full(len(points), self._s))
+    def _stands(self, pose: Pose) -> Footing:
+        return footing(self._tracks, 0, self._car, pose, self._s)
 
-    def _complete(self, crossed: float) -> Lap:
-        lap = Lap(time_s=round(crossed - self._lap_began, 4), off_track=self._off_track, put_back=self._put_back)
-        self.laps.append(lap)
-        self.streak = self.streak + 1 if lap.clean else 0
-        self.finished = self.completed
-        self._lap_began, self._off_track, self._put_back = crossed, 0, 0
-        return lap
-
-    def _help(self, reason: str) -> Verdict:
-        self._put_back += 1
-        return self._place(reason)
-
-    def _place(self, reason: str) -> Verdict:
-        self._placing = (self._centre(self._s), self._now)
-        return Verdict(put_back=self._placing[0], reason=reason)
-
-    def _centre(self, s: float) -> Pose:
-        xy, heading = self._tracks.pose(0, [s])
-        return Pose(float(xy[0, 0]), float(xy[0, 1]), float(heading[0]))
+    def _place(self, reason: str, lap: Lap | None = None) -> Verdict:
+        self._placing = (centre_pose(self._tracks, self._s), self._now)
+        return Verdict(self._placing[0], reason, lap)

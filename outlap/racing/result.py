@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from outlap.driving.laps import Lap
 from outlap.files import Model
 from outlap.racing.latency import Milliseconds
-from outlap.racing.referee import Lap
 
 
 class Stop(Model):

@@ -12,10 +12,10 @@ from outlap.simulation.clock import TICK
 from outlap.simulation.rendering.ground import bounds
 from outlap.simulation.rendering.look import Looks
 from outlap.simulation.rendering.render import Renderer
+from outlap.track.footing import Footing, footing
 from outlap.track.geometry import Located, TrackSet
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
-from outlap.vehicle.outline import wheel_places
 
 GOLDEN = (5**0.5 - 1) / 2  # whose multiples spread over 0 to 1 evenly and without a pattern that could be learned
 
@@ -87,7 +87,7 @@ class Fleet:
         turn: ArrayLike = 0,
         speed: ArrayLike = 0,
     ) -> None:
-        """Put cars beside the centre line.
+        """Put the middles of cars beside the centre line, as training does; laps begin by :meth:`stand`.
 
         Args:
             rows: (k,) the cars.
@@ -104,6 +104,19 @@ class Fleet:
         half = self.car.axles.wheelbase / 2
         back = np.stack([np.cos(yaw), np.sin(yaw)], axis=1) * half
         self.put(at, xy[:, 0] - back[:, 0], xy[:, 1] - back[:, 1], yaw, speed)
+
+    def stand(self, rows: ArrayLike, track: ArrayLike, s: ArrayLike) -> None:
+        """Put cars where laps begin and where they are put back: base_link on the centre line, at rest.
+
+        Args:
+            rows: (k,) the cars.
+            track: (k,) index of the track of each.
+            s: (k,) m, progress of base_link.
+        """
+        at = np.atleast_1d(np.asarray(rows, dtype=np.int64))
+        self.track[at] = track
+        xy, heading = self.tracks.pose(self.track[at], np.broadcast_to(s, at.shape))
+        self.put(at, xy[:, 0], xy[:, 1], heading)
 
     def keep(self, rows: Rows) -> None:
         """From now on there are only the cars ``rows`` (k,), in this order."""
@@ -144,11 +157,11 @@ class Fleet:
         self._command = np.where(delay >= ticks, wanted, self._command)
         self.located = self.tracks.locate(self.track, self.middle(), self.located.s)
 
-    def wheel_clearance(self) -> Floats:
-        """Distance of each wheel to the nearest border, (n, 4) m, positive on the road."""
-        places = wheel_places(self.car, *(self.state[:, column] for column in (dynamics.X, dynamics.Y, dynamics.YAW)))
-        located = self.tracks.locate(np.repeat(self.track, 4), places.reshape(-1, 2), np.repeat(self.located.s, 4))
-        return np.minimum(located.left, located.right).reshape(-1, 4)
+    def footing(self, rows: Rows | None = None) -> Footing:
+        """Where the cars stand, or the cars ``rows`` (k,), as laps are judged."""
+        at = slice(None) if rows is None else rows
+        poses = self.state[at][:, [dynamics.X, dynamics.Y, dynamics.YAW]]
+        return footing(self.tracks, self.track[at], self.car, poses, self.located.s[at])
 
     def pictures(
         self, renderer: Renderer, mounts: Mounts, looks: Looks, lens: Rows | None = None, grain: Floats | None = None

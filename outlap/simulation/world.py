@@ -16,6 +16,7 @@ from outlap.simulation.randomization import load_randomization
 from outlap.simulation.rendering.ground import GroundMaps
 from outlap.simulation.rendering.look import Looks
 from outlap.simulation.rendering.render import Renderer
+from outlap.track.footing import start_pose
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -39,7 +40,7 @@ class World:
     """One simulated car.
 
     Args:
-        track: where it drives; it starts on the centre line at the track's first row.
+        track: where it drives; it starts with base_link on the start line.
         car: what it is.
         seed: of everything random.
         look: ``plain`` (dark road, white borders, orange dashes) or ``random`` (one draw of the trainer's looks).
@@ -61,8 +62,8 @@ class World:
         camera = car.camera
         self._mounts = Mounts.alike(1, camera.x, camera.height, camera.pitch, camera.y, camera.roll, camera.yaw)
         self._renderer = Renderer(rays(camera.lens), GroundMaps.of([track]), channels=3, seed=seed, parallel=False)
-        self._fleet.place(0, 0, 0.0)
-        self.start_pose: tuple[float, float, float] = self.state[:3]
+        self.start_pose = start_pose(tracks)
+        self._fleet.put(0, *self.start_pose)
 
     @property
     def time(self) -> float:

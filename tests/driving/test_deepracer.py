@@ -62,6 +62,11 @@ class Drive:
         self.task = DrivingTask(self.tracks, car, n, TASK, 1, OFF, self._reward, one_lap)
         self.task.age[:] = 0
 
+    def put(self, rows: Any, *place: Any, **motion: Any) -> None:
+        """Episodes that begin there, see :meth:`Fleet.place`."""
+        self.task.fleet.place(rows, *place, **motion)
+        self.task.begin(np.asarray(rows))
+
     def _reward(self, moment: Moment) -> np.ndarray:
         self.moment = moment
         return np.zeros(len(moment.x))
@@ -76,7 +81,7 @@ class Drive:
 
 def test_there_are_27_of_the_right_types(ring: Track, car: Car) -> None:
     drive = Drive([ring], car, 2)
-    drive.task.fleet.place([0, 1], 0, [0.0, 3.0], speed=1.0)
+    drive.put([0, 1], 0, [0.0, 3.0], speed=1.0)
     for given in drive.step():
         assert len(KINDS) == 27
         assert given.keys() == KINDS.keys()
@@ -92,7 +97,7 @@ def test_there_are_27_of_the_right_types(ring: Track, car: Car) -> None:
 def test_place_direction_and_command(ring: Track, car: Car) -> None:
     drive = Drive([ring], car, 3)
     quarter = drive.tracks.length[0] / 4
-    drive.task.fleet.place([0, 1, 2], 0, [0.0, quarter, 2 * quarter], [0, 0.1, -0.2], speed=1.0)
+    drive.put([0, 1, 2], 0, [0.0, quarter, 2 * quarter], [0, 0.1, -0.2], speed=1.0)
     east, north, west = drive.step(curvature=math.tan(math.radians(-20)) / car.axles.wheelbase, speed=1.75)
     # The ring is driven anticlockwise from its eastmost point, where that is northwards.
     assert (east["x"], east["y"]) == pytest.approx((1.2, 0.035), abs=0.01)
@@ -110,7 +115,7 @@ def test_place_direction_and_command(ring: Track, car: Car) -> None:
 
 def test_headings_lie_between_minus_and_plus_180(ring: Track, car: Car) -> None:
     drive = Drive([ring], car, 40)
-    drive.task.fleet.place(np.arange(40), 0, np.linspace(0, 7.5, 40), turn=np.linspace(-6, 6, 40))
+    drive.put(np.arange(40), 0, np.linspace(0, 7.5, 40), turn=np.linspace(-6, 6, 40))
     headings = [given["heading"] for given in drive.step()]
     assert -180 <= min(headings) < -150
     assert 150 < max(headings) <= 180
@@ -119,7 +124,7 @@ def test_headings_lie_between_minus_and_plus_180(ring: Track, car: Car) -> None:
 def test_waypoints_behind_and_ahead_all_round_the_lap(ring: Track, car: Car) -> None:
     drive = Drive([ring, ring.reversed()], car, 200)
     length = float(drive.tracks.length[0])
-    drive.task.fleet.place(np.arange(200), np.arange(200) % 2, np.linspace(0, length, 200), 0.1, speed=1.0)
+    drive.put(np.arange(200), np.arange(200) % 2, np.linspace(0, length, 200), 0.1, speed=1.0)
     behind = set()
     for given in drive.step():
         waypoints, (last, following) = given["waypoints"], given["closest_waypoints"]
@@ -135,14 +140,14 @@ def test_waypoints_behind_and_ahead_all_round_the_lap(ring: Track, car: Car) -> 
 
 def test_reversed_says_clockwise(ring: Track, car: Car) -> None:
     drive = Drive([ring, ring.reversed()], car, 2)
-    drive.task.fleet.place([0, 1], [0, 1], 1.0)
+    drive.put([0, 1], [0, 1], 1.0)
     assert [given["is_reversed"] for given in drive.step()] == [False, True]
 
 
 def test_progress_counts_from_the_start_of_the_episode_and_ends_it_at_100(ring: Track, car: Car) -> None:
     drive = Drive([ring], car, 1, one_lap=True)
     drive.task.reset(np.array([0]))
-    drive.task.fleet.place([0], 0, 5.0, speed=1.5)
+    drive.put([0], 0, 5.0, speed=1.5)
     before = -1.0
     for step in range(1, 300):
         (given,) = drive.step(1 / 1.2, 1.5)
@@ -165,20 +170,22 @@ def test_progress_counts_from_the_start_of_the_episode_and_ends_it_at_100(ring: 
 def test_driving_backwards_makes_no_progress(ring: Track, car: Car) -> None:
     drive = Drive([ring], car, 1)
     drive.task.reset(np.array([0]))
-    drive.task.fleet.place([0], 0, 0.3, turn=math.pi, speed=1.0)
+    drive.put([0], 0, 0.3, turn=math.pi, speed=1.0)
     for _ in range(20):
         (given,) = drive.step()
     assert given["progress"] == 0
 
 
 def test_one_wheel_beyond_and_off_the_track(ring: Track, car: Car) -> None:
-    drive = Drive([ring], car, 3)
-    drive.task.fleet.place([0, 1, 2], 0, 1.0, [0.0, 0.37, 0.45])
-    inside, partly, off = drive.step(speed=0.4)
+    drive = Drive([ring], car, 4)
+    drive.put([0, 1, 2, 3], 0, 1.0, [0.0, 0.37, 0.45, 0.5])
+    inside, partly, mostly, off = drive.step(speed=0.4)
     assert (inside["all_wheels_on_track"], inside["is_offtrack"]) == (True, False)
     assert (partly["all_wheels_on_track"], partly["is_offtrack"]) == (False, False)
+    # Its middle is beyond the border, and two wheels are on the road.
+    assert (mostly["all_wheels_on_track"], mostly["is_offtrack"]) == (False, False)
     assert (off["all_wheels_on_track"], off["is_offtrack"]) == (False, True)
-    assert not any(given["is_crashed"] for given in (inside, partly, off))
+    assert not any(given["is_crashed"] for given in (inside, partly, mostly, off))
 
 
 def test_there_are_no_objects_and_who_asks_for_one_hears_of_something_far_away(ring: Track, car: Car) -> None:

@@ -35,7 +35,7 @@ def make(ring: Track, car: Car, config: TaskConfig, n: int = 4, **changes: Any) 
     """Cars on the ring, all alike, one metre apart on the centre line and rolling at 1 m/s."""
     task = DrivingTask(TrackSet([ring]), car, n, config.model_copy(update=changes), 1, OFF)
     task.fleet.place(np.arange(n), 0, np.arange(n), speed=1.0)
-    task.age[:] = 0
+    task.begin(np.arange(task.fleet.n))
     task.last[:] = STILL
     return task
 
@@ -72,6 +72,7 @@ def test_progress_pays_and_driving_back_costs(ring: Track, car: Car, config: Tra
     # A metre per second, as a part of the limit, whatever the rate.
     np.testing.assert_allclose(np.mean(forward[4:], axis=0), 1 / config.task.speed_limit, rtol=0.03)
     task.fleet.place(np.arange(4), 0, np.arange(4), turn=np.pi, speed=1.0)
+    task.begin(np.arange(task.fleet.n))
     back, *_ = task.step(np.tile([0.0, 0.0], (4, 1)))
     assert (back < 0).all()
 
@@ -80,6 +81,7 @@ def test_wheels_near_a_border_cost_the_more_the_nearer(ring: Track, car: Car, co
     task = make(ring, car, config.task, speed_min=0.0, change_penalty=0.0, edge_margin=0.05)
     half = 0.4 - car.axles.track / 2  # m, of the road inside the wheels
     task.fleet.place(np.arange(4), 0, np.arange(4), [0, half - 0.03, half, half + 0.02], speed=0)
+    task.begin(np.arange(task.fleet.n))
     reward, done, _ = task.step(np.tile(STILL, (4, 1)))
     assert not done.any()
     assert reward[0] == pytest.approx(0, abs=1e-6)
@@ -98,6 +100,7 @@ def test_jerking_the_wheel_costs(ring: Track, car: Car, config: TrainingConfig) 
 def test_leaving_the_road_ends_the_episode_and_costs(ring: Track, car: Car, config: TrainingConfig) -> None:
     task = make(ring, car, config.task)
     task.fleet.place([1], 0, 1.0, 0.39, 0.6, speed=1.5)
+    task.begin(np.arange(task.fleet.n))
     ended = np.zeros(4, dtype=bool)
     for _ in range(10):
         reward, done, timed_out = task.step(round_the_ring(task))
@@ -174,6 +177,7 @@ def test_in_a_mirror_all_is_the_same_with_left_and_right_changed(car: Car, confi
     mirror = Track("mirror", track.center * flip, track.right * flip, track.left * flip)
     task = DrivingTask(TrackSet([track, mirror]), car, 2, config.task, 0, OFF)
     task.fleet.place([0, 1], [0, 1], 4.0, [0.1, -0.1], [0.2, -0.2], 0.8)
+    task.begin(np.arange(task.fleet.n))
     task.last[:] = STILL
     eyes = Eyes(task.fleet, config.view, 0, OFF)
     for name in ("floor_grain", "road_grain", "noise"):  # which no mirror turns round

@@ -16,12 +16,13 @@ from PIL import Image
 from outlap.errors import OutlapError
 from outlap.files import share_directory
 from outlap.gazebo.ground import draw_ground, plain_looks
-from outlap.gazebo.world import GROUND_FILE, WORLD_FILE, start_pose, track_digest, world_sdf, write_world
+from outlap.gazebo.world import GROUND_FILE, WORLD_FILE, track_digest, world_sdf, write_world
 from outlap.simulation.dressing import draw_looks, settle
 from outlap.simulation.randomization import load_randomization
 from outlap.simulation.rendering.ground import bounds
 from outlap.simulation.rendering.look import Looks
 from outlap.simulation.world import World
+from outlap.track.footing import start_pose
 from outlap.track.formats import load_track, track_names
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
@@ -53,7 +54,7 @@ def test_each_shipped_track_has_its_world(name: str) -> None:
     looks = plain_looks(track)
     ground = draw_ground(track, looks)
     again = f"write it anew with `outlap track world {name} --force`"
-    expected = world_sdf(track, ground, looks, start_pose(track, load_car("deepracer")))
+    expected = world_sdf(track, ground, looks, start_pose(TrackSet([track])))
     assert tokens((folder / WORLD_FILE).read_text()) == tokens(expected), again
     with Image.open(folder / GROUND_FILE) as file:
         shipped = np.asarray(file.convert("RGB")).astype(int)

@@ -19,8 +19,8 @@ from outlap.errors import OutlapError
 from outlap.racing.latency import KEEP, Latency
 from outlap.racing.preflight import RESULTS, check_race, clear_results
 from outlap.racing.race import Race, report
-from outlap.racing.referee import Pose
 from outlap.racing.result import Result, lap_table
+from outlap.track.footing import Pose
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 

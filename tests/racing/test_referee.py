@@ -6,7 +6,9 @@ import math
 
 import pytest
 
-from outlap.racing.referee import AHEAD, MIN_TIME_LIMIT, STUCK_AFTER, Pose, Referee, Verdict
+from outlap.driving.laps import AHEAD, SLOWEST, STUCK_AFTER
+from outlap.racing.referee import LEAST_TIME_LIMIT, Referee, Verdict
+from outlap.track.footing import Pose
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
@@ -182,7 +184,7 @@ def test_times_that_do_not_advance_are_ignored(drive: Drive) -> None:
     assert drive.reasons == []
 
 
-@pytest.mark.parametrize(("given", "limit"), [(0.0, MIN_TIME_LIMIT), (7.0, 7.0)])
+@pytest.mark.parametrize(("given", "limit"), [(0.0, LEAST_TIME_LIMIT), (7.0, 7.0)])
 def test_time_runs_out(ring: Track, car: Car, given: float, limit: float) -> None:
     drive = Drive(Referee(ring, car, laps=3, time_limit=given))
     assert drive.referee.time_limit == limit
@@ -193,7 +195,7 @@ def test_time_runs_out(ring: Track, car: Car, given: float, limit: float) -> Non
 
 
 def test_the_time_limit_grows_with_the_laps(ring: Track, car: Car) -> None:
-    assert Referee(ring, car, laps=50).time_limit == pytest.approx(50 * LAP, rel=1e-3)
+    assert Referee(ring, car, laps=50).time_limit == pytest.approx(50 * LAP / SLOWEST, rel=1e-3)
 
 
 def test_a_race_over_no_laps_goes_on_without_end(ring: Track, car: Car) -> None:
@@ -201,7 +203,7 @@ def test_a_race_over_no_laps_goes_on_without_end(ring: Track, car: Car) -> None:
     assert not drive.referee.completed
     drive.metres(3.2 * LAP)
     assert len(drive.referee.laps) == drive.referee.streak == 3
-    for _ in range(round(2 * MIN_TIME_LIMIT)):
+    for _ in range(round(2 * LEAST_TIME_LIMIT)):
         drive.time += 1.0
         drive.step()
     assert not drive.referee.finished

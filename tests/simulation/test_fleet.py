@@ -78,7 +78,7 @@ def test_a_delay_of_n_ticks_acts_n_ticks_later(fleet: Fleet, ticks: int) -> None
 
 def test_wheels_know_how_far_they_are_from_the_borders(fleet: Fleet, car: Car) -> None:
     fleet.place(np.arange(6), [0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 2], [0, 0.35, -0.38, 0.6, -0.7, 0], 0.1)
-    clearance = fleet.wheel_clearance()
+    clearance = fleet.footing().clearance
     x, y, yaw = (fleet.state[:, column] for column in (dynamics.X, dynamics.Y, dynamics.YAW))
     half, wheelbase = car.axles.track / 2, car.axles.wheelbase
     for wheel, (ahead, left) in enumerate(((0, half), (0, -half), (wheelbase, half), (wheelbase, -half))):

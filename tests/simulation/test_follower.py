@@ -41,7 +41,7 @@ def drive(follower: LineFollower, fleet: Fleet) -> tuple[np.ndarray, np.ndarray]
         assert np.abs(curvature).max() <= CURVATURE and speed.max() <= SPEED and speed.min() > 0
         fleet.step(np.arctan(curvature * CAR.axles.wheelbase), speed / CAR.axles.wheel_radius, TICKS)
         progress += (fleet.located.s - before + length / 2) % length - length / 2
-        off |= np.isnan(took) & (fleet.wheel_clearance().max(axis=1) < 0)
+        off |= np.isnan(took) & fleet.footing().off_road
         took[np.isnan(took) & (progress >= length)] = step / 30
         if np.isfinite(took).all():
             break

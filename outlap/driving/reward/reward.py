@@ -37,15 +37,15 @@ class Moment:
     curvature_before: Floats  # 1/m, commanded in the step before; 0 in an episode's first
     wanted_speed: Floats  # m/s, commanded in this step
     s: Floats  # m, of the car's middle along the centre line from the start line
-    gained: Floats  # m along the centre line in this step, negative when driving backwards
-    travelled: Floats  # m along the centre line since the episode began
+    gained: Floats  # m that base_link got ahead along the lap in this step, negative when driving backwards
+    travelled: Floats  # m that base_link got ahead along the lap since the episode began
     offset: Floats  # m from the centre line
     heading: Floats  # rad, of the centre line, -pi … pi
     bend: Floats  # 1/m, curvature of the centre line
     left: Floats  # m from the car's middle to the left border, negative beyond it
     right: Floats  # m, likewise to the right border
     clearance: Floats  # m, of that wheel which is nearest to a border or furthest beyond one (then negative)
-    off_road: Booleans  # the car's middle has left the road: the episode ends with this step
+    off_road: Booleans  # no wheel is on the road: the episode ends with this step
     steps: Integers  # of the episode, this one included
     time: Floats  # s of simulated time since the task began
     track: Integers  # index of the car's track

@@ -9,12 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from outlap.driving.laps import Lap, LapCounter
 from outlap.driving.task import DrivingTask
 from outlap.driving.task_config import TaskConfig
 from outlap.learning.live.moments import SECOND, Moment
 from outlap.learning.recipes.distill import auxiliary_targets
 from outlap.learning.recipes.teacher import Teacher
 from outlap.simulation.randomization import OFF
+from outlap.track.footing import Footing, footing
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -27,7 +29,7 @@ GIVEN_UP = 3 * SECOND  # after which a car that was to be put elsewhere is taken
 class Outcome(Enum):
     """How an episode ended."""
 
-    CLEAN = "clean lap"  # a whole lap, never with all wheels beyond the borders
+    CLEAN = "clean lap"
     FAILED = "put back"  # off the road, or helped
 
 
@@ -45,6 +47,7 @@ class Coach:
     Attributes:
         outcomes: of the episodes since they were last taken away. An episode begins where the car is put, and ends
             with a clean lap from there, or when somebody has to help.
+        laps: those that were completed.
 
     Args:
         track: the one that the simulator shows.
@@ -55,16 +58,16 @@ class Coach:
 
     def __init__(self, track: Track, car: Car, task: TaskConfig, teacher: Teacher) -> None:
         self.outcomes: list[Outcome] = []
+        self.laps: list[Lap] = []
         self._task = DrivingTask(TrackSet([track]), car, 1, task, 0, OFF)
         self._teacher = teacher
         self._scale = np.array([task.curvature_limit, task.speed_limit])
-        self._length = float(self._task.fleet.tracks.length[0])  # m
+        self._counter = LapCounter(self._task.fleet.tracks.length)
         self._max_speed = car.drive.max_speed  # m/s
         self._driving = False  # whether an episode is under way
         self._target: tuple[float, float] | None = None  # where the car is being put
         self._asked: int | None = None  # stamp of the first moment since that was asked for
         self._last: int | None = None  # stamp of the last moment
-        self._progress = 0.0  # m since the episode began
 
     def placed(self, x: float, y: float) -> None:
         """Somebody puts the car at x, y (m)."""
@@ -74,7 +77,7 @@ class Coach:
     def advise(self, moment: Moment) -> Advice | None:
         """What the teacher says at ``moment``; None where nothing is to be learned: off the road, or being put back."""
         fleet, state = self._task.fleet, moment.state
-        s, moved = float(fleet.located.s[0]), math.hypot(*(state[:2] - fleet.state[0, :2]))
+        moved = math.hypot(*(state[:2] - fleet.state[0, :2]))
         since = math.inf if self._last is None else (moment.stamp - self._last) / SECOND
         self._last = moment.stamp
         if moved > JUMP + self._max_speed * since:
@@ -87,11 +90,12 @@ class Coach:
             if math.hypot(*(state[:2] - self._target)) > THERE and moment.stamp < self._asked + GIVEN_UP:
                 return None
             self._target = None
-        clearance = fleet.wheel_clearance()
+        stands, time = footing(fleet.tracks, 0, fleet.car, state[:3], fleet.located.s), moment.stamp / SECOND
         if self._driving:
-            self._drive(float(fleet.located.s[0]) - s, clearance)
-        elif clearance.min() > 0:
-            self._driving, self._progress = True, 0.0
+            self._judge(time, since, stands)
+        elif stands.clearance.min() > 0:
+            self._driving = True
+            self._counter.start(0, stands.s, time)
         # The teacher learned where its own episodes end: as long as the car's middle is on the road.
         if min(fleet.located.left[0], fleet.located.right[0]) < 0:
             return None
@@ -100,14 +104,15 @@ class Coach:
         known = self._task.teacher_observation()
         return Advice(known, self._teacher.act(known), auxiliary_targets(self._task))
 
-    def _drive(self, ahead: float, clearance: NDArray[np.float64]) -> None:
-        """The car moved on by ``ahead`` m along the lap, and its wheels are so far from the borders."""
-        self._progress += (ahead + self._length / 2) % self._length - self._length / 2
-        if clearance.max() <= 0:
+    def _judge(self, time: float, since: float, stands: Footing) -> None:
+        """The car stands there at ``time`` (s), ``since`` s after it was last judged."""
+        judged = self._counter.step(time, since, stands)
+        for lap in judged.laps.values():
+            self.laps.append(lap)
+            if lap.clean:
+                self.outcomes.append(Outcome.CLEAN)
+        if judged.left_road[0]:
             self._end()
-        elif self._progress >= self._length:
-            self.outcomes.append(Outcome.CLEAN)
-            self._progress -= self._length
 
     def _end(self) -> None:
         if self._driving:

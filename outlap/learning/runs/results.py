@@ -13,13 +13,13 @@ import numpy as np
 import yaml
 
 from outlap import __version__
+from outlap.driving.reward.reward import BUILT_IN
+from outlap.driving.reward.user_reward import COPY
 from outlap.files import write_atomic
 from outlap.learning.config import Recipe
-from outlap.learning.runs.curves import Curves
-from outlap.driving.reward.reward import BUILT_IN
-from outlap.learning.runs.film import LapFilm
 from outlap.learning.networks.student import Student, export
-from outlap.driving.reward.user_reward import COPY
+from outlap.learning.runs.curves import Curves
+from outlap.learning.runs.film import LapFilm
 from outlap.learning.runs.validation import Score, Validation
 from outlap.policy.contract import Contract, Envelope
 from outlap.policy.file import write_policy

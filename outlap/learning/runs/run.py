@@ -17,24 +17,24 @@ from typing import Any
 import numpy as np
 import torch
 
+from outlap.driving.reward.reward import BUILT_IN
+from outlap.driving.reward.user_reward import keep_copy, opened_reward
+from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
 from outlap.files import validate
-from outlap.learning.runs.checkpoint import load_checkpoint, network_state, save_checkpoint, tidy
 from outlap.learning.config import AnyTraining, PixelTrainingConfig, TrainingConfig, checked_training
+from outlap.learning.networks.student import Student
+from outlap.learning.recipes.distill import Distiller
+from outlap.learning.recipes.pixels import PixelTraining
+from outlap.learning.recipes.stage import Progress, Report, Stage
+from outlap.learning.recipes.teacher import TeacherTraining
+from outlap.learning.runs.checkpoint import load_checkpoint, network_state, save_checkpoint, tidy
 from outlap.learning.runs.control import Control
 from outlap.learning.runs.curves import FOLDER as TENSORBOARD
 from outlap.learning.runs.curves import Curves
-from outlap.learning.recipes.distill import Distiller
-from outlap.simulation.cameras import Eyes
-from outlap.learning.recipes.pixels import PixelTraining
 from outlap.learning.runs.results import POLICY, Results, contract, versions
-from outlap.driving.reward.reward import BUILT_IN
-from outlap.learning.recipes.stage import Progress, Report, Stage
-from outlap.learning.networks.student import Student
-from outlap.driving.task import DrivingTask
-from outlap.learning.recipes.teacher import TeacherTraining
-from outlap.driving.reward.user_reward import keep_copy, opened_reward
 from outlap.learning.runs.validation import Score, Validation
+from outlap.simulation.cameras import Eyes
 from outlap.simulation.rendering.warming import Warming
 from outlap.states import State
 from outlap.track.generate import generate_track

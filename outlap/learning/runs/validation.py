@@ -15,29 +15,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from outlap.simulation.cameras import Eyes
-from outlap.learning.settings import ValidationConfig
-from outlap.learning.networks.student import Exported, Student
-from outlap.driving.task_config import TaskConfig
+from outlap.driving.laps import LIVE_DELAY, time_limit
 from outlap.driving.task import DrivingTask
+from outlap.driving.task_config import TaskConfig
+from outlap.learning.networks.student import Exported, Student
+from outlap.learning.settings import ValidationConfig
 from outlap.policy.contract import Contract
 from outlap.policy.runtime import BatchDriver, Policy
+from outlap.simulation.cameras import Eyes
 from outlap.simulation.clock import TICK
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
 
-LIVE_DELAY = (1, 2)  # ticks from a command to the actuators on a live graph, least and most
-SLOWEST = 1.0  # m/s, mean speed below which a lap is given up
-WARM_UP = 5.0  # s more, that even the shortest lap is given
 
-
-class Lap(NamedTuple):
+class ValidationLap(NamedTuple):
     """One lap from a standing start."""
 
     track: str
     start_m: float  # m, where on the lap it began
-    lap_time_s: float | None  # s; None where it was not clean: the car left the road, or was too slow
+    lap_time_s: float | None  # s; None where it was not clean: the car left the road, stood still or was too slow
 
 
 class Score(NamedTuple):
@@ -45,7 +42,7 @@ class Score(NamedTuple):
 
     clean_laps: float  # fraction of all
     lap_time: float  # s, mean of the clean laps; infinite where there are none
-    laps: tuple[Lap, ...] = ()
+    laps: tuple[ValidationLap, ...] = ()
 
     def as_good_as(self, other: Score | None) -> bool:
         """Whether this is no worse than ``other``: more clean laps or, of as many, in no more time."""
@@ -76,7 +73,8 @@ class Validation:
         # Evenly spread over each lap.
         place = (np.arange(n) // len(config.tracks)) / np.maximum(-(-n // len(config.tracks)), 1)
         self._start = place * self._length
-        fleet.place(np.arange(n), track, self._start)
+        fleet.stand(np.arange(n), track, self._start)
+        self._task.begin(np.arange(n))
         if config.randomization.car is None or config.randomization.car.action_delay is None:
             fleet.delay[:] = rng.integers(LIVE_DELAY[0], LIVE_DELAY[1] + 1, n)
         self._eyes = Eyes(
@@ -106,27 +104,28 @@ class Validation:
         eyes.load(self._begin[1])
         driver = BatchDriver(cast(Policy, _Network(student, self._contract)), fleet.n)
         period = task.config.ticks * TICK
-        length, progress, lap_time = self._length, np.zeros(fleet.n), np.full(fleet.n, np.nan)
+        limit, lap_time = time_limit(self._length), np.full(fleet.n, np.nan)
         driving = np.ones(fleet.n, dtype=bool)
-        for step in range(1, math.ceil((length.max() / SLOWEST + WARM_UP) / period)):
+        time = 0.0
+        while driving.any():
             between()
             pictures = eyes.look()
             if watch is not None:
                 watch(pictures, driving)
             command = driver.act(pictures).astype(np.float64)
-            before = fleet.located.s
             task.step(task.to_action(command[:, 0], command[:, 1]))
-            progress += (fleet.located.s - before + length / 2) % length - length / 2
-            driving &= fleet.wheel_clearance().max(axis=1) > 0
-            finished = driving & (progress >= length)
-            lap_time[finished] = step * period
-            driving &= ~finished
-            if not driving.any():
-                break
+            time += period
+            judged = task.judged
+            assert judged is not None
+            for row, lap in judged.laps.items():
+                if driving[row] and lap.clean:
+                    lap_time[row] = lap.time_s
+                driving[row] = False
+            driving &= ~(judged.left_road | judged.stuck) & (time < limit)
         clean = np.isfinite(lap_time)
         laps = tuple(
-            Lap(self._names[k], round(float(self._start[k]), 3), round(float(lap_time[k]), 3) if clean[k] else None)
-            for k in range(fleet.n)
+            ValidationLap(name, round(float(start), 3), round(float(time), 3) if np.isfinite(time) else None)
+            for name, start, time in zip(self._names, self._start, lap_time, strict=True)
         )
         return Score(float(clean.mean()), float(lap_time[clean].mean()) if clean.any() else math.inf, laps)
 
