@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from outlap.cli.laps import Both, CarName, Jobs, Seeds, Tracks, Trials, Varied
+from outlap.cli.laps import Both, CarName, FromLine, InARow, Jobs, Seeds, Tracks, Trials, Varied
 
 if TYPE_CHECKING:
     from outlap.evaluation.compare import Comparisons
@@ -18,6 +18,8 @@ def compare(
     track: Tracks = None,
     both: Both = False,
     trials: Trials = 20,
+    laps: InARow = 1,
+    from_line: FromLine = False,
     seed: Seeds = None,
     randomization: Varied = "off",
     json: Annotated[Path | None, typer.Option(help="File for all figures.")] = None,
@@ -44,7 +46,7 @@ def compare(
         raise OutlapError("a comparison needs two policies or more: outlap compare A.onnx B.onnx.")
     if json is not None:
         check_file(json)
-    plan = plan_of(track, both, trials, seed, randomization, {})
+    plan = plan_of(track, both, trials, seed, randomization, {}, laps, from_line)
     from outlap.evaluation.compare import Comparisons, Side
     from outlap.evaluation.compare import compare as compared
     from outlap.evaluation.laps import planned
@@ -52,9 +54,9 @@ def compare(
     from outlap.evaluation.sharing import Task, cores, drive_all
 
     drivers = [driver_of(word, described, speed) for word in policies]
-    laps = planned(plan.tracks, plan.trials, plan.seeds)
-    with counting(len(laps) * len(drivers)) as report:
-        tasks = [Task(driver, plan.randomization, laps) for driver in drivers]
+    starts = planned(plan.tracks, plan.trials, plan.seeds, plan.laps_in_a_row, plan.from_line)
+    with counting(len(starts) * len(drivers)) as report:
+        tasks = [Task(driver, plan.randomization, starts) for driver in drivers]
         driven = drive_all(tasks, plan.tracks, described, jobs or cores(), report)
     tallies = [counted(one.trials) for one in driven]
     result = Comparisons(
@@ -71,7 +73,7 @@ def compare(
             for who, one in zip(drivers[1:], driven[1:], strict=True)
         ],
     )
-    _print(result, len(laps))
+    _print(result, len(starts))
     if json is not None:
         write_atomic(json, result.model_dump_json(indent=2) + "\n")
 

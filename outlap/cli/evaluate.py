@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outlap.cli.footage import CameraFile, CameraHeight, Focal, Footage, Part, Pitch, Strip
-from outlap.cli.laps import Both, CarName, Jobs, Seeds, Tracks, Trials, Varied
+from outlap.cli.laps import Both, CarName, FromLine, InARow, Jobs, Seeds, Tracks, Trials, Varied
 
 if TYPE_CHECKING:
     from outlap.evaluation.report import Evaluation
@@ -19,6 +19,8 @@ def evaluate(
     track: Tracks = None,
     both: Both = False,
     trials: Trials = 20,
+    laps: InARow = 1,
+    from_line: FromLine = False,
     seed: Seeds = None,
     randomization: Varied = "off",
     perturbations: Annotated[
@@ -50,7 +52,8 @@ def evaluate(
 ) -> None:
     """Drive many laps with a policy in the built-in simulator, without ROS and faster than real time.
 
-    Every lap begins at rest at a random place. It is clean when all four wheels never leave the road at once.
+    Every lap begins at rest at a random place. It is clean when at least one wheel is always on the road. A heat is
+    driven as a race is: --from-line --laps 3.
 
     Example: [bold]outlap evaluate policy.onnx --track oval --both-directions --perturbations --out looks[/]
     """
@@ -78,7 +81,7 @@ def evaluate(
     rows = chosen(load_suite(suite), row or []) if perturbations or row else {}
     if require_rows is not None and not rows:
         raise OutlapError("--require-rows needs rows: add --perturbations, or --row NAME.")
-    plan = plan_of(track, both, trials, seed, randomization, rows)
+    plan = plan_of(track, both, trials, seed, randomization, rows, laps, from_line)
     from outlap.evaluation.assess import assess
     from outlap.evaluation.sharing import cores
 
@@ -114,7 +117,7 @@ def _print(result: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    from outlap.cli.laps import listed, percent, ratio, seconds
+    from outlap.cli.laps import listed, percent, ratio, seconds, trials_word
 
     console = Console()
     table = Table(Column("track", overflow="fold"), "clean", "completed", "off track", "mean lap", "÷ optimal")
@@ -143,8 +146,9 @@ def _print(result: Evaluation) -> None:
     clean, laps = sum(trial.clean for trial in result.trials), len(result.trials)
     low, high = result.clean_interval
     seeds = f"seed{'s' if len(result.seeds) > 1 else ''} {listed(result.seeds)}"
+    trials = trials_word(result.laps_in_a_row, result.from_line)
     print(
-        f"{clean} of {laps} laps clean ({clean / laps:.1%}, 95 % interval {low:.1%} to {high:.1%}), "
+        f"{clean} of {laps} {trials} clean ({clean / laps:.1%}, 95 % interval {low:.1%} to {high:.1%}), "
         f"randomization {result.randomization}, {seeds}"
     )
     if result.over_optimal is not None:

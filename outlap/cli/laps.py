@@ -25,6 +25,15 @@ Tracks = Annotated[
 ]
 Both = Annotated[bool, typer.Option("--both-directions", help="Drive each track the other way, too.")]
 Trials = Annotated[int, typer.Option(help="Laps a track, direction and seed.", min=1)]
+InARow = Annotated[
+    int, typer.Option("--laps", help="Laps in a row of each trial; it is clean when all of them are.", min=1, max=1000)
+]
+FromLine = Annotated[
+    bool,
+    typer.Option(
+        "--from-line", help="Begin each trial on the start line, as a race does, instead of anywhere: a heat."
+    ),
+]
 Seeds = Annotated[
     list[int] | None,
     typer.Option("--seed", "--seeds", help="Of starts, looks and cars; repeatable.", show_default="0", min=0),
@@ -41,7 +50,14 @@ CarName = Annotated[str, typer.Option("--car", help="A name in config/cars, or a
 
 
 def plan_of(
-    tracks: list[str] | None, both: bool, trials: int, seeds: list[int] | None, varied: str, rows: dict[str, Row]
+    tracks: list[str] | None,
+    both: bool,
+    trials: int,
+    seeds: list[int] | None,
+    varied: str,
+    rows: dict[str, Row],
+    in_a_row: int = 1,
+    from_line: bool = False,
 ) -> Plan:
     """What these options ask for.
 
@@ -60,7 +76,7 @@ def plan_of(
     gathered = gather_tracks(tracks or [], both)
     from outlap.evaluation.assess import Plan
 
-    return Plan(gathered, trials, wanted, varied, drawn, rows)
+    return Plan(gathered, trials, wanted, varied, drawn, rows, in_a_row, from_line)
 
 
 def driver_of(word: str, car: Car, speed: float) -> Driver:
@@ -86,6 +102,13 @@ def counting(total: int) -> Iterator[Callable[[int], None]]:
     with bars(Console(stderr=True)) as display:
         bar = display.add_task("laps", total=total, note="")
         yield lambda ended: display.advance(bar, ended)
+
+
+def trials_word(in_a_row: int, from_line: bool) -> str:
+    """What a plan's trials are called: ``laps``, or ``heats of 3 laps``."""
+    if from_line:
+        return f"heats of {in_a_row} lap{'s' if in_a_row > 1 else ''}"
+    return "laps" if in_a_row == 1 else f"trials of {in_a_row} laps"
 
 
 def percent(k: int, n: int) -> str:

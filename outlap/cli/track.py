@@ -110,7 +110,8 @@ def line(
     car: Annotated[str, typer.Option(help="A name in config/cars, or a car file.")] = "deepracer",
     speed: Annotated[float, typer.Option(help="m/s, at most; the car's own limit holds, too.")] = 2.0,
     curvature: Annotated[float | None, typer.Option(help="1/m, the tightest turn; the car's own by default.")] = None,
-    margin: Annotated[float, typer.Option(help="m, that all wheels keep from the borders.")] = 0.0,
+    margin: Annotated[float, typer.Option(help="m, that the wheels which count keep from the borders.")] = 0.0,
+    wheels: Annotated[int, typer.Option(help="That stay on the road: 1, as in a clean lap, or all 4.")] = 1,
     reverse: Annotated[bool, typer.Option("--reverse", help="Drive it the other way round.")] = False,
     out: Annotated[Path | None, typer.Option(help="The picture; NAME-line.png in this folder by default.")] = None,
     export: Annotated[Path | None, typer.Option(help="Table of the line's points, .csv or .npy.")] = None,
@@ -140,7 +141,7 @@ def line(
         raise OutlapError(f"{out}: the picture is a PNG, so its name must end in .png.")
     if export is not None:
         check_table_name(export)
-    limits = limits_of(described, speed, curvature, margin=margin)
+    limits = limits_of(described, speed, curvature, margin=margin, wheels=wheels)
     if reverse:
         read = read.reversed()
     found = fastest_line(read, limits)

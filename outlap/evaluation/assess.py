@@ -34,10 +34,12 @@ class Plan(NamedTuple):
     name: str  # of the randomization
     randomization: Randomization
     rows: Mapping[str, Row]  # of the suite
+    laps_in_a_row: int = 1  # of each trial
+    from_line: bool = False  # trials begin on the start line, instead of anywhere
 
     @property
     def laps(self) -> int:
-        """How many laps that are."""
+        """How many trials that are."""
         return self.trials * len(self.tracks) * len(self.seeds) * (1 + len(self.rows))
 
 
@@ -73,7 +75,7 @@ def assess(
         OutlapError: what is wrong with the plan, before any lap is driven; a policy file was exchanged meanwhile; or
             the reward file is at fault.
     """
-    laps = planned(plan.tracks, plan.trials, plan.seeds)
+    laps = planned(plan.tracks, plan.trials, plan.seeds, plan.laps_in_a_row, plan.from_line)
     disturbances = {name: disturbed(plan.randomization, name, row) for name, row in plan.rows.items()}
     tasks = [Task(driver, plan.randomization, laps, traced, reward if traced else None)]
     tasks += [Task(driver, randomization, laps) for randomization in disturbances.values()]
@@ -87,7 +89,11 @@ def assess(
         finally:
             over.set()
     optimal = {
-        name: Optimal(flying_s=round(line.lap_time, DIGITS), standing_s=round(line.standing_lap_time, DIGITS))
+        name: Optimal(
+            flying_s=round(line.lap_time, DIGITS),
+            standing_s=round(line.standing_lap_time, DIGITS),
+            laps_in_a_row=plan.laps_in_a_row,
+        )
         for name, line in fastest.items()
     }
     count, tracks = counted(driven.trials), track_results(driven.trials, optimal)
@@ -97,6 +103,8 @@ def assess(
         car=car.name,
         seeds=list(plan.seeds),
         randomization=plan.name,
+        laps_in_a_row=plan.laps_in_a_row,
+        from_line=plan.from_line,
         clean_fraction=count.clean_fraction,
         clean_interval=count.clean_interval,
         completed_fraction=round(count.completed / count.laps, DIGITS),

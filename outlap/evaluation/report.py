@@ -19,13 +19,19 @@ class Optimal(BaseModel):
     """The time-optimal lap of the nominal car under the driver's speed cap on one track."""
 
     flying_s: float  # s, of a lap without end
-    standing_s: float  # s, of a lap from a standing start, as the trials are driven
+    standing_s: float  # s, of a lap from a standing start, as the trials begin
+    laps_in_a_row: int = 1  # of each trial
+
+    @property
+    def mean_s(self) -> float:
+        """Seconds a lap of a trial: its first lap from a standing start, the others flying."""
+        return (self.standing_s + (self.laps_in_a_row - 1) * self.flying_s) / self.laps_in_a_row
 
 
 class Count(BaseModel):
-    """How a group of laps went."""
+    """How a group of trials went."""
 
-    laps: int
+    laps: int  # trials; each is one lap, or laps_in_a_row of them
     clean: int
     completed: int
     off_track: int  # times that a car left the road
@@ -39,7 +45,7 @@ class TrackResult(Count):
 
     track: str
     optimal: Optimal | None = None
-    over_optimal: float | None = None  # mean lap time of clean laps / time-optimal lap from a standing start
+    over_optimal: float | None = None  # mean lap time of clean trials / time-optimal one, from a standing start
     over_flying: float | None = None  # the same / flying time-optimal lap
 
 
@@ -61,6 +67,8 @@ class Evaluation(BaseModel):
     car: str
     seeds: list[int]
     randomization: str  # name or file
+    laps_in_a_row: int = 1  # of each trial
+    from_line: bool = False  # whether trials begin on the start line (heats), instead of anywhere
     clean_fraction: float
     clean_interval: Interval
     completed_fraction: float
@@ -106,7 +114,7 @@ def track_results(trials: Sequence[Trial], optimal: Mapping[str, Optimal]) -> li
                 **dict(count),
                 track=name,
                 optimal=best,
-                over_optimal=None if best is None or mean is None else round(mean / best.standing_s, DIGITS),
+                over_optimal=None if best is None or mean is None else round(mean / best.mean_s, DIGITS),
                 over_flying=None if best is None or mean is None else round(mean / best.flying_s, DIGITS),
             )
         )

@@ -73,7 +73,7 @@ class LineFollower:
         """
         if lines is not None and len(lines) != len(tracks.tracks):
             raise ValueError(f"{len(lines)} lines for {len(tracks.tracks)} tracks")
-        limits = limits_of(car, speed_limit, curvature_limit, grip, margin)
+        limits = limits_of(car, speed_limit, curvature_limit, grip, margin, wheels=4)
         self.lines = (
             tuple(lines) if lines is not None else tuple(fastest_line(one, limits, spacing) for one in tracks.tracks)
         )

@@ -9,7 +9,12 @@ from outlap.vehicle.car import GRAVITY, Car
 
 
 def limits_of(
-    car: Car, speed_limit: float, curvature_limit: float | None = None, grip: float = 1.0, margin: float = 0.0
+    car: Car,
+    speed_limit: float,
+    curvature_limit: float | None = None,
+    grip: float = 1.0,
+    margin: float = 0.0,
+    wheels: int = 1,
 ) -> Limits:
     """Limits of a car for :func:`outlap.track.fastest.fastest_line`.
 
@@ -18,7 +23,8 @@ def limits_of(
         speed_limit: m/s.
         curvature_limit: 1/m; the car's own if not given.
         grip: part of the car's friction that may be used.
-        margin: m, that the wheels keep from the borders.
+        margin: m, that the wheels which count keep from the borders.
+        wheels: that stay on the road: 1, as in a clean lap, or all 4.
 
     Raises:
         OutlapError: a number is no limit.
@@ -33,6 +39,7 @@ def limits_of(
         wheelbase=car.axles.wheelbase,
         wheel_track=car.axles.track,
         margin=margin,
+        wheels=wheels,
     )
 
 
@@ -41,8 +48,8 @@ def yardstick(
 ) -> float:
     """Seconds of the time-optimal lap, against which every driver is measured.
 
-    All four wheels stay between the borders. ``standing`` begins the lap at rest, as an evaluation's trials do, and is
-    the mean over where on the lap that is; otherwise the lap is a flying one.
+    One wheel at least stays on the road, as in a clean lap (``outlap.driving.laps``). ``standing`` begins the lap at
+    rest, as an evaluation's trials do, and is the mean over where that is; otherwise the lap is a flying one.
 
     Raises:
         OutlapError: no lap keeps the limits; the sentence says why.

@@ -1,9 +1,9 @@
 """The fastest line: the time-optimal lap of a car on a track, the yardstick for every driver.
 
 The car turns no tighter than its steering lets it, shares its tyres' grip between turning and pushing (a friction
-ellipse), and keeps limits of speed, acceleration and deceleration. It points along its path, and all four wheels stay
-between the borders. How fast the steering moves, slip, and the motor's lag are left out: no car of these limits is
-faster, and a real one is a little slower.
+ellipse), and keeps limits of speed, acceleration and deceleration. It points along its path, and at least one wheel
+stays on the road, or all four, as its limits say. How fast the steering moves, slip, and the motor's lag are left out:
+no car of these limits is faster, and a real one is a little slower.
 
 Path and speeds are found together by sequential convex programming (:mod:`outlap.track.improving`): about the last
 path all limits are linearised, and a cone program picks how far to move each node sideways, within a trust region. What
@@ -56,7 +56,7 @@ def fastest_line(track: Track, limits: Limits, spacing: float = SPACING) -> Fast
     Raises:
         OutlapError: the road is too narrow, or too winding, for the car.
     """
-    wheels = Wheels(track, limits.wheelbase, limits.wheel_track, limits.margin)
+    wheels = Wheels(track, limits.wheelbase, limits.wheel_track, limits.margin, limits.wheels)
     wheels.refuse_narrow_road()
     driven = _driven(wheels.middle_of_the_road(spacing), wheels, limits)
     trust = WIDEST_STEP
@@ -90,14 +90,19 @@ def _refuse_missed_limits(track: Track, driven: Driven, limits: Limits) -> None:
     if abs(path.curvature[worst]) > limits.curvature + TOLERANCE * max(1.0, limits.curvature):
         x, y = path.points[worst]
         raise OutlapError(
-            f"track {track.name}: no lap was found that turns no tighter than {limits.curvature:.2f} 1/m and keeps all "
-            f"wheels on the road; near ({x:.2f}, {y:.2f}) m it would take {abs(path.curvature[worst]):.2f} 1/m."
+            f"track {track.name}: no lap was found that turns no tighter than {limits.curvature:.2f} 1/m and keeps "
+            f"{_wheels(limits)} on the road; near ({x:.2f}, {y:.2f}) m it would take "
+            f"{abs(path.curvature[worst]):.2f} 1/m."
         )
     if driven.beyond > TOLERANCE:
         raise OutlapError(
-            f"track {track.name}: no lap was found that keeps all wheels {limits.margin:.3f} m inside the borders; "
-            f"the best was {driven.beyond:.3f} m short of it, so give a smaller margin or a tighter curvature."
+            f"track {track.name}: no lap was found that keeps {_wheels(limits)} {limits.margin:.3f} m inside the "
+            f"borders; the best was {driven.beyond:.3f} m short of it, so give a smaller margin or a tighter curvature."
         )
+
+
+def _wheels(limits: Limits) -> str:
+    return "all wheels" if limits.wheels == 4 else "one wheel"
 
 
 def _line(driven: Driven, limits: Limits) -> FastestLine:

@@ -20,7 +20,7 @@ class Limits:
     """What a car can do, in plain numbers.
 
     Raises:
-        OutlapError: a limit is not a positive number, or the margin is no number.
+        OutlapError: a limit is not a positive number, the margin is no number, or another number of wheels counts.
     """
 
     speed: float  # m/s, at most
@@ -30,10 +30,13 @@ class Limits:
     deceleration: float  # m/s², at most
     wheelbase: float  # m, rear axle to front axle
     wheel_track: float  # m, left wheel to right wheel
-    margin: float = 0.0  # m, that every wheel keeps from the border on its side; below zero it may go beyond
+    margin: float = 0.0  # m, that the wheels which count keep from the borders; below zero they may go beyond
+    wheels: int = 4  # that stay on the road: all four, or one, which is DeepRacer's rule of a clean lap
 
     def __post_init__(self) -> None:
         """Refuse what is no limit."""
+        if self.wheels not in (1, 4):
+            raise OutlapError(f"the fastest line keeps 1 wheel on the road, or 4, not {self.wheels}.")
         for field in fields(self):
             value = getattr(self, field.name)
             margin = field.name == "margin"

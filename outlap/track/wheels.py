@@ -17,15 +17,25 @@ PROBE = 1e-4  # m, to either side of a wheel, for the slope of its distance to t
 
 
 class Wheels:
-    """Four wheels of a car on one track; a path is that of the rear axle's middle, and the car points along it."""
+    """Four wheels of a car on one track; a path is that of the rear axle's middle, and the car points along it.
 
-    def __init__(self, track: Track, wheelbase: float, wheel_track: float, margin: float) -> None:
+    Args:
+        track: the track.
+        wheelbase, wheel_track: m, between the wheels.
+        margin: m, that the wheels which count keep from the borders.
+        count: 4 if all wheels stay between the borders, 1 if one is enough.
+    """
+
+    def __init__(self, track: Track, wheelbase: float, wheel_track: float, margin: float, count: int = 4) -> None:
         self._tracks = TrackSet([track])
         self._margin = margin
         self._least_width = wheel_track + 2 * margin
         half = wheel_track / 2
-        # Rear left, rear right, front left, front right; each keeps clear of the border on its own side.
-        self._places = [(forward, left) for forward in (0.0, wheelbase) for left in (half, -half)]
+        self._ends = (0.0, wheelbase)
+        # All wheels: each keeps clear of the border on its own side. One wheel: it is the last one to cross a border,
+        # so one on the other side of the car; of the two there, that which is further inside.
+        self._sides = [(half, 1.0), (-half, -1.0)] if count == 4 else [(-half, 1.0), (half, -1.0)]
+        self._all = count == 4
 
     def refuse_narrow_road(self) -> None:
         """Refuse a road without room for the car, even straight on.
@@ -53,24 +63,42 @@ class Wheels:
         return resampled(middle[apart], round(length / spacing))
 
     def room(self, path: Path) -> list[tuple[Floats, sparse.csr_array]]:
-        """What each wheel has left to its border beyond the margin, (N,) m, and the slopes of that by the offsets."""
+        """What is left to the borders beyond the margin, (N,) m, and the slopes of that by the offsets.
+
+        Four of these, one a wheel, where all wheels count; otherwise two, one a border.
+        """
         hint = self._tracks.locate(0, path.points).s
         found = []
-        for forward, left in self._places:
-            place = path.points + forward * path.tangent + left * path.normal
-            gradient = np.stack(
-                [
-                    self._distance(place + probe, hint, left) - self._distance(place - probe, hint, left)
-                    for probe in (np.array([PROBE, 0.0]), np.array([0.0, PROBE]))
-                ],
-                axis=1,
-            ) / (2 * PROBE)
-            swing = np.sum(gradient * (forward * path.normal - left * path.tangent), axis=1)
-            slope = sparse.diags_array(np.sum(gradient * path.normal, axis=1))
-            slope = slope + sparse.diags_array(swing) @ path.heading_slope
-            found.append((self._distance(place, hint, left) - self._margin, sparse.csr_array(slope)))
+        for left, border in self._sides:
+            rear, front = (self._room(path, forward, left, border, hint) for forward in self._ends)
+            if self._all:
+                wheels = [rear, front]
+            else:
+                wheels = [
+                    tuple(np.where(rear[0] > front[0], one, other) for one, other in zip(rear, front, strict=True))
+                ]
+            for room, by_offset, by_heading in wheels:
+                slope = sparse.diags_array(by_offset) + sparse.diags_array(by_heading) @ path.heading_slope
+                found.append((room, sparse.csr_array(slope)))
         return found
 
-    def _distance(self, place: Points, hint: Floats, left: float) -> Floats:
+    def _room(
+        self, path: Path, forward: float, left: float, border: float, hint: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Of one wheel: metres to a border beyond the margin, and how they grow by the offset, and by the heading."""
+        place = path.points + forward * path.tangent + left * path.normal
+        gradient = np.stack(
+            [
+                self._distance(place + probe, hint, border) - self._distance(place - probe, hint, border)
+                for probe in (np.array([PROBE, 0.0]), np.array([0.0, PROBE]))
+            ],
+            axis=1,
+        ) / (2 * PROBE)
+        by_heading = np.sum(gradient * (forward * path.normal - left * path.tangent), axis=1)
+        by_offset = np.sum(gradient * path.normal, axis=1)
+        return self._distance(place, hint, border) - self._margin, by_offset, by_heading
+
+    def _distance(self, place: Points, hint: Floats, border: float) -> Floats:
+        """Metres (N,) from places to the left border (1) or the right one (-1)."""
         located = self._tracks.locate(0, place, hint)
-        return located.left if left > 0 else located.right
+        return located.left if border > 0 else located.right

@@ -45,6 +45,8 @@ def test_its_json_says_of_every_lap_how_it_went(
         "car",
         "seeds",
         "randomization",
+        "laps_in_a_row",
+        "from_line",
         "clean_fraction",
         "clean_interval",
         "completed_fraction",
@@ -72,12 +74,35 @@ def test_its_json_says_of_every_lap_how_it_went(
             "clean",
             "lap_time_s",
             "off_track",
+            "put_back",
+            "laps",
             "left_road_at",
             "start_m",
             "mean_speed",
         ]
         assert (trial["track"], trial["completed"], trial["clean"], trial["off_track"]) == ("ring", True, True, 0)
         assert trial["lap_time_s"] == pytest.approx(5.0, abs=0.6)
+
+
+def test_a_heat_is_laps_in_a_row_from_the_start_line(
+    outlap: Callable, constant_policy: Constant, ring_path: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "heats.json"
+    words = ("--track", ring_path, "--trials", 2, "--from-line", "--laps", 3, "--json", report)
+    code, stdout, stderr = outlap("evaluate", constant_policy(1 / 1.2, 1.5), *words)
+    assert code == 0, stderr
+    assert "2 of 2 heats of 3 laps clean" in stdout
+    content = json.loads(report.read_text())
+    assert (content["laps_in_a_row"], content["from_line"]) == (3, True)
+    for trial in content["trials"]:
+        times = [lap["time_s"] for lap in trial["laps"]]
+        assert len(times) == 3 and times[0] > times[1]  # the first begins at rest
+        assert trial["start_m"] == 0
+        assert trial["lap_time_s"] == pytest.approx(sum(times) / 3, abs=1e-3)
+    code, stdout, _ = outlap("evaluate", constant_policy(0.0, 2.0), *words)
+    assert code == 0 and "0 of 2 heats of 3 laps clean" in stdout
+    code, _, stderr = outlap("evaluate", "line", "--track", ring_path, "--laps", 0)
+    assert code == 2 and "--laps" in stderr
 
 
 def test_a_policy_that_only_goes_straight_is_found_out_in_both_directions(

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from outlap.errors import OutlapError
+from outlap.simulation.yardstick import limits_of
 from outlap.track.check import checked_track
 from outlap.track.fastest import fastest_line
+from outlap.track.footing import footing
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.track.speed import Limits, fastest_speeds, lap_time
 from outlap.track.track import Track
+from outlap.vehicle.car import load_car
 
 CAR = Limits(speed=2, curvature=3.3, grip=8.8, acceleration=4, deceleration=6, wheelbase=0.164, wheel_track=0.16)
 WIDTH = 0.7  # m
@@ -44,6 +47,29 @@ def test_round_a_circle_the_inner_wheel_follows_the_inner_border(margin: float) 
     assert line.lap_time == pytest.approx(2 * np.pi * radius / CAR.speed, rel=2e-3)
     assert line.curvature == pytest.approx(1 / radius, rel=0.15)  # it feels the corners of the border's polyline
     assert line.curvature.mean() == pytest.approx(1 / radius, rel=2e-3)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.05])
+def test_by_the_rule_of_clean_laps_the_last_wheel_follows_the_inner_border(margin: float) -> None:
+    line = fastest_line(stadium(1.5, 0), replace(CAR, margin=margin, wheels=1))
+    # That is the outer front wheel, which runs furthest out.
+    radius = np.sqrt((1.5 - WIDTH / 2 + margin) ** 2 - CAR.wheelbase**2) - CAR.wheel_track / 2
+    assert line.lap_time == pytest.approx(2 * np.pi * radius / CAR.speed, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", ["oval", "hairpins"])
+def test_by_that_rule_a_lap_is_faster_and_clean_but_for_the_tolerance(name: str) -> None:
+    track, car = load_track(name), load_car()
+    one, four = (fastest_line(track, limits_of(car, 2.0, wheels=wheels)) for wheels in (1, 4))
+    assert one.lap_time < 0.97 * four.lap_time
+    there = footing(TrackSet([track]), 0, car, np.column_stack([one.points, one.heading]))
+    assert there.clearance.max(axis=1).min() > -2e-3  # of the wheel that is left
+    assert there.clearance.min() < -0.1  # the others roll where they like
+
+
+def test_another_number_of_wheels_is_refused() -> None:
+    with pytest.raises(OutlapError, match="1 wheel on the road, or 4, not 2"):
+        replace(CAR, wheels=2)
 
 
 def test_round_two_straights_and_two_bends_the_lap_is_the_shortest_way() -> None:

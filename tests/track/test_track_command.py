@@ -95,6 +95,8 @@ def test_line_draws_and_exports_the_fastest_lap(tmp_path: Path) -> None:
     printed = run("line", "oval", "--out", picture, "--export", table)
     assert re.search(r"fastest lap +7\.\d\d s flying, 7\.\d\d s from rest", printed)
     assert picture.read_bytes().startswith(b"\x89PNG")
+    inside = run("line", "oval", "--wheels", "4", "--out", picture)
+    assert "fastest lap     7.59 s flying" in inside and "fastest lap     7.05 s flying" in printed
     rows = table.read_text().splitlines()
     assert rows[0].startswith("# s m") and rows[1] == "s,x,y,heading,curvature,speed"
     run("line", "oval", "--out", picture, "--export", array)
@@ -107,6 +109,7 @@ def test_line_draws_and_exports_the_fastest_lap(tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         (("--speed", "0"), "speed must be a positive number, not 0"),
+        (("--wheels", "3"), "keeps 1 wheel on the road, or 4, not 3"),
         (("--margin", "0.5"), "the road is 0.799 m wide .* need 1.159 m"),
         (("--export", "line.txt"), "line.txt: .* must end in .csv or .npy"),
         (("--out", "line.jpg"), "line.jpg: .* must end in .png"),
