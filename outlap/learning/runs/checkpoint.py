@@ -130,10 +130,15 @@ ANEW = "Start the run anew in another folder, or remove this checkpoint first."
 
 def old_format(index: Index) -> str:
     """Why no run goes on with the checkpoint of ``index``, which is of an older FORMAT, and what can be done."""
+    way = (
+        "to go on from this finished run, train it anew"
+        if index.finished
+        else "finish the run with the version that began it, or start anew in another folder"
+    )
+    writer = f"{'an earlier build of ' if index.outlap == __version__ else ''}Outlap {index.outlap}"
     return (
-        f"the checkpoint is of format {index.format}, written by Outlap {index.outlap}, and Outlap {__version__} goes "
-        f"on with format {FORMAT} only: finish the run with the version that began it, or start anew in another "
-        "folder; the policy that the run has made still works."
+        f"the checkpoint is of format {index.format}, written by {writer}, and this Outlap ({__version__}) goes on with "
+        f"format {FORMAT} only: {way}; the policy that the run has made still works."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,6 +22,7 @@ from outlap.learning.runs.records import About, Evaluation, Index, Reached, Reco
 Read = TypeVar("Read")
 
 LONGEST = 500  # characters of a problem
+TRIES = 3  # to read a checkpoint that a run replaces meanwhile
 
 
 class RunStatus(StrEnum):
@@ -54,7 +56,7 @@ class RunInfo(BaseModel):
     train_seconds: float | None = None
     digest: str | None = None  # of a finished run's policy, as the summary says
     outlap_version: str | None = None  # that began it
-    changed: datetime | None = None  # when its files changed last
+    changed: datetime | None = None  # when its files changed last, UTC
 
 
 def run_info(folder: RunFolder) -> RunInfo:
@@ -92,7 +94,7 @@ class _Reading:
         self.problems += [f"{problem}." for problem in misplaced]
         # Nothing is read through a link, a folder's included.
         linked = folder.checkpoint_folder.is_symlink()
-        index = None if linked else self._read(lambda: read_index(folder.checkpoint_folder))
+        index = None if linked else self._read(self._index)
         summary, evaluation = self._read(folder.summary), self._read(folder.evaluation)
         about = self._about(index)
         values = {"changed": self._changed(), "recipe": self._recipe(about)}
@@ -116,13 +118,21 @@ class _Reading:
             self.problems.append(str(error))
             return None
 
+    def _index(self) -> Index | None:
+        """Of the checkpoint, when the arrays that it names are there."""
+        folder = self.folder.checkpoint_folder
+        for _ in range(TRIES):
+            index = read_index(folder)
+            if index is None or stat.S_ISREG(_mode(path := inside(folder, index.arrays.file))):
+                return index
+        raise OutlapError(f"{path} is missing or no regular file, and the checkpoint needs it.")
+
     def _about(self, index: Index | None) -> About | None:
         if index is None:
             return None
         if index.format != FORMAT:
             self.notes.append(f"{self.folder.checkpoint_index}: {old_format(index)}")
         where = str(self.folder.checkpoint_index)
-        self._read(lambda: _there(inside(self.folder.checkpoint_folder, index.arrays.file)))
         return self._read(lambda: validate(index.about, About, where, "checkpoint"))
 
     def _status(self, index: Index | None, summary: Summary | None) -> RunStatus:
@@ -186,7 +196,7 @@ class _Reading:
     def _unknown(self, name: str, record: Record | None) -> None:
         if record is not None and record.model_extra:
             keys = ", ".join(sorted(map(str, record.model_extra)))
-            self.notes.append(f"its {name} has keys that this Outlap does not know: {keys}.")
+            self.notes.append(f"{self.folder.path}: the {name} has keys that this Outlap does not know: {keys}.")
 
     def _changed(self) -> datetime | None:
         folder = self.folder
@@ -212,6 +222,8 @@ def _text(value: object) -> str | None:
     return printable(value)[:100] if isinstance(value, str) else None
 
 
-def _there(path: Path) -> None:
-    if path.is_symlink() or not path.is_file():
-        raise OutlapError(f"{path} is missing, which the checkpoint needs.")
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except FileNotFoundError:
+        return 0
