@@ -226,12 +226,16 @@ def find_runs(root: Path) -> list[RunFolder]:
     is among the runs, and its info says why.
 
     Raises:
-        OutlapError: ``root`` is no folder.
+        OutlapError: ``root`` is no folder, or cannot be looked into.
     """
-    if not root.is_dir():
-        raise OutlapError(
-            f"{root} is a file, not a folder of runs." if root.exists() else f"there is no folder {root}."
-        )
+    try:
+        os.listdir(root)
+    except FileNotFoundError:
+        raise OutlapError(f"there is no folder {root}.") from None
+    except NotADirectoryError:
+        raise OutlapError(f"{root} is a file, not a folder of runs.") from None
+    except OSError as error:
+        raise OutlapError(f"cannot look into {root}: {error.strerror or error}.") from error
     found: list[RunFolder] = []
     waiting = [root]
     while waiting:
