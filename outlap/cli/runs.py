@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from outlap.learning.runs.info import RunInfo
 
 SOME_DAMAGED = 1  # exit code
+WIDE = 240  # columns
 
 
 def runs(
@@ -47,8 +48,10 @@ def _print(infos: list[RunInfo]) -> None:
 
     from outlap.cli.laps import seconds
 
-    table = Table("run", "recipe", "seed", "state", "clean", "lap", "changed")
-    table.columns[0].overflow = table.columns[3].overflow = "fold"
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("run", overflow="fold")
+    for heading in ("recipe", "seed", "state", "clean", "lap", "changed"):
+        table.add_column(heading, no_wrap=True)
     for info in infos:
         cells = (
             info.path,
@@ -60,7 +63,10 @@ def _print(infos: list[RunInfo]) -> None:
             "–" if info.changed is None else f"{info.changed.astimezone():%Y-%m-%d %H:%M}",
         )
         table.add_row(*map(Text, cells))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE  # a file or a pipe cuts nothing
+    console.print(table)
     for info in infos:
         if info.problem:
             typer.echo(f"damaged: {info.problem}", err=True)

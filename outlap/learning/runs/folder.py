@@ -229,7 +229,7 @@ def find_runs(root: Path) -> list[RunFolder]:
         OutlapError: ``root`` is no folder, or cannot be looked into.
     """
     try:
-        os.listdir(root)
+        next(root.iterdir(), None)
     except FileNotFoundError:
         raise OutlapError(f"there is no folder {root}.") from None
     except NotADirectoryError:
