@@ -15,36 +15,14 @@ from outlap.errors import OutlapError
 from outlap.files import lock_folder
 from outlap.learning.config import TrainingConfig
 from outlap.learning.live.lesson import Lesson, load_live
-from outlap.learning.runs.control import Control, StoppedError
 from outlap.learning.runs.folder import RunFolder
-from outlap.learning.runs.run import Progress, resume, train
+from outlap.learning.runs.run import resume, train
 from outlap.policy.file import load_policy
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
 Make = Callable[..., dict[str, Any]]
-SEED = 3  # as finished_run's
-
-
-@pytest.fixture(scope="module")
-def half_run(tiny: Make, car: Car, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run stopped after its student's first iteration; whoever writes there takes a copy."""
-    out, control = tmp_path_factory.mktemp("half") / "run", Control()
-
-    def stop(progress: Progress) -> None:
-        if progress.stage == "student":
-            control.stop()
-
-    with pytest.raises(StoppedError):
-        train(TrainingConfig.model_validate(tiny()), car, out, SEED, stop, control)
-    return out
-
-
-@pytest.fixture
-def half(half_run: Path, tmp_path: Path) -> RunFolder:
-    """A copy of it."""
-    shutil.copytree(half_run, tmp_path / "run")
-    return RunFolder(tmp_path / "run")
+SEED = 3
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -83,7 +61,7 @@ def test_nothing_is_written_through_a_link(half: RunFolder, tiny: Make, car: Car
         lambda: resume(half.path),
         lambda: train(TrainingConfig.model_validate(tiny()), car, half.path, SEED),
     ):
-        with pytest.raises(OutlapError, match="is a link to .*elsewhere: a run writes in its own folder only"):
+        with pytest.raises(OutlapError, match=r"is a link to .*elsewhere: a run writes in its own folder only"):
             attempt()
     assert contents(tmp_path) == before
 

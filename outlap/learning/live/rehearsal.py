@@ -47,6 +47,7 @@ class FinishedRun:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder, out = folder, folder.path
+        folder.check_own()
         index = read_index(folder.checkpoint_folder)
         if index is not None and not index.finished:
             raise OutlapError(f"the run in {out} is not finished: outlap train --resume {out} ends it.")

@@ -26,9 +26,8 @@ def read_run(folder: LearningFolder) -> BegunRun | None:
     """The run that was begun in ``folder``, or None where there is none.
 
     Raises:
-        OutlapError: its checkpoint is damaged or of another Outlap, or something in the folder is a link.
+        OutlapError: its checkpoint is damaged or of another Outlap.
     """
-    folder.check_own()
     held = load_checkpoint(folder.checkpoint_folder)
     if held is None:
         return None

@@ -98,6 +98,7 @@ def resume(out: Path, report: Report | None = None, control: Control | None = No
             as :func:`train`.
     """
     folder = RunFolder(out)
+    folder.check_own()
     index = read_index(folder.checkpoint_folder)
     if index is not None and index.finished:
         raise OutlapError(f"the run in {out} is finished: its policy is {folder.policy_file}.")
