@@ -18,7 +18,7 @@ SEED = 3  # as finished_run's
 
 @pytest.fixture(scope="session")
 def half_run(tiny: Make, car: Car, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run stopped after its student's first iteration; whoever writes there takes a copy."""
+    """A run stopped after its student's second iteration; whoever writes there takes a copy."""
     # Here, since most tests of this folder do without PyTorch.
     from outlap.learning.config import TrainingConfig
     from outlap.learning.runs.control import Control, StoppedError
@@ -27,7 +27,7 @@ def half_run(tiny: Make, car: Car, tmp_path_factory: pytest.TempPathFactory) -> 
     out, control = tmp_path_factory.mktemp("half") / "run", Control()
 
     def stop(progress: Progress) -> None:
-        if progress.stage == "student":
+        if progress[:2] == ("student", 2):  # when there is a policy
             control.stop()
 
     with pytest.raises(StoppedError):

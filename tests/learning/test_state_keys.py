@@ -29,7 +29,8 @@ def inside(prefix: str, keys: dict[str, str]) -> dict[str, str]:
 
 
 # What format 2 holds: keys, and of what kind each is. Where you have to change this, raise FORMAT, too, and say in
-# docs/training.md what becomes of the runs of before. Other names for the attributes behind the keys change nothing here.
+# docs/training.md what becomes of the runs of before. Other names for the attributes behind the keys
+# change nothing here.
 FLEET = {
     "track": "int64[1]",
     "dynamics": "float64[2]",
