@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -189,15 +189,26 @@ def read_yaml(path: Path, model: type[ModelT], what: str) -> ModelT:
         OutlapError: the file is missing, is not YAML, or a key is unknown, missing or out of range; the message names
             the file, the key, and what was expected.
     """
+    return validate(read_mapping(path, what), model, str(path), what)
+
+
+def read_mapping(path: Path, what: str, follow: bool = True) -> dict[Any, Any]:
+    """The content of a YAML file whose top level is a mapping; ``follow`` as in :func:`read_bytes`.
+
+    Raises:
+        OutlapError: the file is missing, is not YAML, or holds something else.
+    """
+    content = read_bytes(path, what, follow=follow)
     try:
-        content = yaml.load(read_bytes(path, what).decode(), Loader=YAML_LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.load(content.decode(), Loader=YAML_LOADER)
+    # Besides its own errors, the loader raises these at a value that is not of the kind of its tag (`!!bool perhaps`).
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError, MemoryError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise OutlapError(f"{path}{line}: the {what} is not valid YAML: {getattr(error, 'problem', error)}.") from error
     if not isinstance(content, dict):
         raise OutlapError(f"{path}: the {what} must be a mapping of keys to values, not {type(content).__name__}.")
-    return validate(content, model, str(path), what)
+    return content
 
 
 def validate(content: object, model: type[ModelT], where: str, what: str) -> ModelT:

@@ -63,6 +63,9 @@ def test_a_lesson_leaves_policies_and_a_summary_and_the_run_as_it_was(run: Path,
     assert (summary["clean_laps"], summary["put_back"], summary["clean_when_kept"]) == (3, 0, 1.0)
     assert summary["driven_minutes"] == pytest.approx(MOMENTS / 30 / 60, abs=1e-3)
     assert summary["gradient_steps"] > 0
+    typed = lesson.folder.summary()
+    assert typed is not None and not typed.model_extra
+    assert (typed.clean_laps, typed.episodes[0][1]) == (3, "CLEAN")
     assert told
     assert told[-1].stage == "live"
     assert told[-1].measures["laps"] > 0

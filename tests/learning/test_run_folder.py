@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -20,6 +21,7 @@ from made_runs import make_run
 
 from outlap.errors import OutlapError
 from outlap.files import lock_folder, share_directory
+from outlap.learning.runs.checkpoint import load_checkpoint
 from outlap.learning.runs.folder import LearningFolder, LiveFolder, RunFolder, find_runs
 from outlap.learning.runs.info import RunStatus
 from outlap.racing.preflight import RESULTS
@@ -156,6 +158,27 @@ def test_a_checkpoint_of_before_is_no_damage(tmp_path: Path) -> None:
         assert "still works" in info.notes[0]
 
 
+def test_what_a_real_run_writes_is_all_known(finished_run: Path) -> None:
+    run = RunFolder(finished_run)
+    info = run.info()
+    assert (info.status, info.problem, info.notes, info.recipe) == (RunStatus.FINISHED, None, (), "distill")
+    summary, evaluation = run.summary(), run.evaluation()
+    assert summary is not None and evaluation is not None
+    assert not any(record.model_extra for record in (summary, evaluation, *evaluation.laps))
+    assert info.digest == summary.digest
+    assert {path.name for path in run.path.iterdir()} <= {path.name for path in names(RunFolder, run.path).values()}
+
+
+@pytest.mark.parametrize("depth", [100, 900, 5000])
+def test_a_state_nested_deeply_ends_nobody(tmp_path: Path, depth: int) -> None:
+    run = make_run(tmp_path / "run")
+    content = {**json.loads(run.checkpoint_index.read_text()), "state": {"x": "NESTED"}, "more": "NESTED"}
+    run.checkpoint_index.write_text(json.dumps(content).replace('"NESTED"', "[" * depth + "]" * depth))
+    run.info()
+    with contextlib.suppress(OutlapError):
+        load_checkpoint(run.checkpoint_folder)
+
+
 # What is wrong with it
 
 
@@ -245,8 +268,11 @@ DAMAGES: dict[str, tuple[Callable[[RunFolder], Path], Callable[[Path], None], st
     "the summary is not a number": (SUMMARY, with_values(clean_fraction=float("nan")), "clean_fraction: "),
     "the evaluation is cut": (at("evaluation_file"), cut, "half written"),
     "the training file is no YAML": (at("training_file"), written(b"recipe: [1"), "not valid YAML"),
-    "the training file is cut": (at("training_file"), written(b"recip"), "no mapping"),
-    "the training file is nested": (at("training_file"), written(b"[" * 100_000), "training file"),
+    "the training file is cut": (at("training_file"), written(b"recip"), "must be a mapping"),
+    "the training file lies about a kind": (at("training_file"), written(b"recipe: !!bool perhaps"), "not valid YAML"),
+    "the training file has half a number": (at("training_file"), written(b"recipe: !!int ''"), "not valid YAML"),
+    "the training file has no date": (at("training_file"), written(b"recipe: !!timestamp x"), "not valid YAML"),
+    "the training file is nested": (at("training_file"), written(b"[" * 100_000), "not valid YAML"),
     "the lock is a link": (at("lock_file"), lambda path: path.symlink_to("/etc/passwd"), "is a link to"),
     "the lesson's folder is a link": (at("live_folder"), lambda path: path.symlink_to("/tmp"), "is a link to"),
     "a link leads nowhere": (at("curves_file"), lambda path: path.symlink_to("nowhere"), "is a link to nowhere"),

@@ -52,7 +52,7 @@ class FinishedRun:
         if index is not None and not index.finished:
             raise OutlapError(f"the run in {out} is not finished: outlap train --resume {out} ends it.")
         held = read_run(folder)
-        if held is None:
+        if index is None or held is None:
             raise OutlapError(f"{out} holds no run to go on from: train one first (outlap train --out {out}).")
         config = held.config
         if not isinstance(config, TrainingConfig):
@@ -63,7 +63,7 @@ class FinishedRun:
         self._state: State = held.state
         if "teacher" not in self._state:
             raise OutlapError(f"the run in {out} is of an Outlap that did not keep the teacher: train it anew.")
-        self.about, self.config = held.about.model_dump(mode="json"), config
+        self.about, self.config = index.about, config
         self.car: Car = held.car
         self.seed = held.about.seed
         self.contract = contract(config, self.car, self.seed)

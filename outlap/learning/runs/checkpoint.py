@@ -26,7 +26,7 @@ from outlap import __version__
 from outlap.errors import OutlapError
 from outlap.files import read_bytes, validate, write_atomic
 from outlap.learning.runs.folder import CHECKPOINT_INDEX, SHARD_SUFFIX
-from outlap.learning.runs.records import Index, Reached, Versioned, read_record
+from outlap.learning.runs.records import Index, Reached, Versioned, read_json
 from outlap.states import State, StateError
 
 FORMAT = 2
@@ -83,9 +83,12 @@ def read_index(folder: Path) -> Index | None:
     """
     path = folder / CHECKPOINT_INDEX
     try:
-        versioned = read_record(path, Versioned, "checkpoint")
-        if versioned is None or versioned.format <= FORMAT:
-            return None if versioned is None else validate(versioned.model_dump(), Index, str(path), "checkpoint")
+        content = read_json(path, "checkpoint")
+        if content is None:
+            return None
+        versioned = validate(content, Versioned, str(path), "checkpoint")
+        if versioned.format <= FORMAT:
+            return validate(content, Index, str(path), "checkpoint")
     except OutlapError as error:
         raise OutlapError(f"{error} {ANEW}") from error
     raise OutlapError(
@@ -137,8 +140,8 @@ def old_format(index: Index) -> str:
     )
     writer = f"{'an earlier build of ' if index.outlap == __version__ else ''}Outlap {index.outlap}"
     return (
-        f"the checkpoint is of format {index.format}, written by {writer}, and this Outlap ({__version__}) goes on with "
-        f"format {FORMAT} only: {way}; the policy that the run has made still works."
+        f"the checkpoint is of format {index.format}, written by {writer}, and this Outlap ({__version__}) goes on "
+        f"with format {FORMAT} only: {way}; the policy that the run has made still works."
     )
 
 

@@ -10,11 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from outlap.errors import OutlapError
-from outlap.files import YAML_LOADER, is_locked, read_bytes, validate
+from outlap.files import is_locked, read_mapping, validate
 from outlap.learning.runs.checkpoint import FORMAT, inside, old_format, read_index
 from outlap.learning.runs.folder import RunFolder
 from outlap.learning.runs.records import About, Evaluation, Index, Reached, Record, Summary
@@ -185,13 +184,7 @@ class _Reading:
         path = self.folder.training_file
         if not os.path.lexists(path) or path.is_symlink():
             return None
-        try:
-            content = yaml.load(read_bytes(path, "training file", follow=False), Loader=YAML_LOADER)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise OutlapError(f"{path}: the training file is not valid YAML.") from error
-        if not isinstance(content, dict):
-            raise OutlapError(f"{path}: the training file is no mapping; it was half written, or is another file.")
-        return content
+        return read_mapping(path, "training file", follow=False)
 
     def _unknown(self, name: str, record: Record | None) -> None:
         if record is not None and record.model_extra:

@@ -19,7 +19,8 @@ from outlap.files import read_bytes, validate
 RecordT = TypeVar("RecordT", bound="Record")
 
 Part = Annotated[float, Field(ge=0, le=1)]  # of all, 0 to 1
-Seconds = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
+Seconds = Amount
 Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -47,7 +48,7 @@ class Summary(Record):
     report_seconds: Seconds  # for the last laps, curves and film
     first_clean_lap_s: Seconds | None  # after the run's beginning
     camera_frames: Count  # pictures drawn
-    steps_per_s: Seconds  # camera pictures a second of the student's stage
+    steps_per_s: Amount  # camera pictures a second of the student's stage
     clean_fraction: Part  # clean laps of the last validation
     versions: dict[str, str]
 
@@ -74,15 +75,15 @@ class LessonSummary(Record):
 
     run: str  # folder of the run that it goes on from
     track: str
-    driven_minutes: Seconds
+    driven_minutes: Amount
     pictures_learned_from: Count
     gradient_steps: Count
     clean_laps: Count
     put_back: Count
     clean_of_last: Part  # of the last ten episodes
     clean_when_kept: Part | None  # the same, when its policy.onnx was written
-    first_clean_lap_minutes: Seconds | None
-    episodes: tuple[tuple[Seconds, str], ...]  # minutes driven, and how each ended
+    first_clean_lap_minutes: Amount | None
+    episodes: tuple[tuple[Amount, str], ...]  # minutes driven, and how each ended
 
 
 class About(Record):
@@ -138,11 +139,11 @@ class Index(Versioned):
         return str(versions.get("outlap", "?")) if isinstance(versions, dict) else "?"
 
 
-def read_record(path: Path, model: type[RecordT], what: str) -> RecordT | None:
-    """Read a JSON file into a record; None where there is no such file.
+def read_json(path: Path, what: str) -> Any:
+    """The content of a JSON file; None where there is no such file.
 
     Raises:
-        OutlapError: it is a link or no regular file, too large, not JSON, or lacks what ``model`` needs.
+        OutlapError: it is a link or no regular file, too large, or not JSON.
     """
     try:
         os.lstat(path)
@@ -152,8 +153,18 @@ def read_record(path: Path, model: type[RecordT], what: str) -> RecordT | None:
         pass  # it is told below
     content = read_bytes(path, what, follow=False)
     try:
-        return validate(json.loads(content), model, str(path), what)
+        return json.loads(content)
     except (ValueError, RecursionError, MemoryError) as error:  # ValueError: not JSON, or not UTF-8
         raise OutlapError(
             f"{path}: the {what} is damaged or was half written ({type(error).__name__}: {str(error)[:100]})."
         ) from error
+
+
+def read_record(path: Path, model: type[RecordT], what: str) -> RecordT | None:
+    """Read a JSON file into a record; None where there is no such file.
+
+    Raises:
+        OutlapError: as :func:`read_json`, and when the file lacks what ``model`` needs.
+    """
+    content = read_json(path, what)
+    return None if content is None else validate(content, model, str(path), what)
