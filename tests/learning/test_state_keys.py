@@ -44,13 +44,18 @@ FLEET = {
     "command": "float64[2]",
     **{f"located/{name}": "float64[1]" for name in ("s", "offset", "heading", "curvature", "left", "right")},
 }
+LAPS = {
+    **{name: "float64[1]" for name in ("length", "progress", "s", "began", "mark_time", "mark")},
+    **{name: "int64[1]" for name in ("laps", "off_track", "put_back")},
+    "off": "bool[1]",
+}
 TASK = {
     **inside("fleet", FLEET),
     "rng": "random stream",
     "age": "int64[1]",
     "last_action": "float64[2]",
     "episode_steps": "int64[1]",
-    "travelled": "float64[1]",
+    **inside("laps", LAPS),
     "total_steps": "int",
 }
 REWARD = {"sums": "float64[1]", "mean_square": "float", "count": "int"}  # of a task with a reward of the user's own
@@ -120,7 +125,18 @@ FORMATS = {
 }
 # Classes that have a state.
 STATEFUL = {
-    *("Curves", "Distiller", "DrivingTask", "Eyes", "Fleet", "Located", "Looks", "PixelEnv", "PixelTraining"),
+    *(
+        "Curves",
+        "Distiller",
+        "DrivingTask",
+        "Eyes",
+        "Fleet",
+        "LapCounter",
+        "Located",
+        "Looks",
+        "PixelEnv",
+        "PixelTraining",
+    ),
     *("Scaled", "Shards", "Streams", "Teacher", "TeacherTraining", "_Store"),
     "Stage",  # the protocol
 }
