@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -104,8 +105,8 @@ MISFITS: dict[str, tuple[Callable[[State], None], str]] = {
     "the stage is another": (put("nursery", "stage"), "stage is no stage of the recipe"),
     "the stage is no text": (put([], "stage"), "stage is no stage of the recipe"),
     "a size is another": (
-        put(np.zeros(3), "student", "task", "travelled"),
-        "student.task.travelled is not an array of",
+        put(np.zeros(3), "student", "task", "laps", "progress"),
+        "student.task.laps.progress is not an array of",
     ),
     "a type is another": (
         put(np.zeros(4), "student", "age"),
@@ -137,7 +138,7 @@ MISFITS: dict[str, tuple[Callable[[State], None], str]] = {
         "student.shards.shards do not hold the newest steps",
     ),
     "a shard is endless": (
-        lambda state: put(10**15, "student", "shards", "steps")(state),
+        put(10**15, "student", "shards", "steps"),
         "student.shards.shards do not hold the newest steps",
     ),
     "a shard is no shard": (put([[1, 2]], "student", "shards", "shards"), "student.shards.shards does not fit"),
@@ -165,8 +166,6 @@ def test_a_small_file_never_becomes_a_huge_array(tmp_path: Path) -> None:
     (arrays,) = run.checkpoint_folder.glob("*.npz")
     with zipfile.ZipFile(arrays, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros.npy", b"\x93NUMPY" + bytes(1_000_000))
-    import hashlib
-
     index = json.loads(run.checkpoint_index.read_text())
     index["arrays"]["sha256"] = hashlib.sha256(arrays.read_bytes()).hexdigest()
     run.checkpoint_index.write_text(json.dumps(index))

@@ -222,7 +222,10 @@ def huge(path: Path) -> None:
 
 
 def written(content: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(content) and None
+    def write(path: Path) -> None:
+        path.write_bytes(content)
+
+    return write
 
 
 def with_values(**values: Any) -> Callable[[Path], None]:

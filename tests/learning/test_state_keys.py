@@ -45,8 +45,8 @@ FLEET = {
     **{f"located/{name}": "float64[1]" for name in ("s", "offset", "heading", "curvature", "left", "right")},
 }
 LAPS = {
-    **{name: "float64[1]" for name in ("length", "progress", "s", "began", "mark_time", "mark")},
-    **{name: "int64[1]" for name in ("laps", "off_track", "put_back")},
+    **dict.fromkeys(("length", "progress", "s", "began", "mark_time", "mark"), "float64[1]"),
+    **dict.fromkeys(("laps", "off_track", "put_back"), "int64[1]"),
     "off": "bool[1]",
 }
 TASK = {
