@@ -37,12 +37,13 @@ from outlap.drivers.opening import open_actuator
 from outlap.errors import OutlapError
 from outlap.launching.domain import claim_domain
 from outlap.launching.environment import ros_environment
+from outlap.learning.runs.folder import RunFolder
 from outlap.policy.file import load_policy, write_policy
 from outlap.policy.runtime import Driver
 from outlap.safety.gate import FRAME, Arm, Gate, Twist, limits
 from outlap.vehicle.car import Car, load_car
 
-DEMO = Path("runs/demo/policy.onnx")  # where `make demo` leaves one
+DEMO = RunFolder("runs/demo").policy_file  # where `make demo` leaves one
 RATE = 60.0  # Hz
 PICTURES = 60
 BINS = (0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, math.inf)  # ms, upper edges of the histogram

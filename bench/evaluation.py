@@ -21,10 +21,11 @@ from outlap.errors import OutlapError
 from outlap.evaluation.laps import planned
 from outlap.evaluation.sharing import Task, cores, drive_all
 from outlap.evaluation.tracks import gather_tracks
+from outlap.learning.runs.folder import RunFolder
 from outlap.simulation.randomization import load_randomization
 from outlap.vehicle.car import load_car
 
-DEMO = Path("runs/demo/policy.onnx")  # where `make demo` leaves one
+DEMO = RunFolder("runs/demo").policy_file  # where `make demo` leaves one
 
 
 def main() -> None:

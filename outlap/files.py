@@ -9,9 +9,10 @@ import os
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -21,6 +22,7 @@ from outlap.errors import OutlapError
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 PACKAGE = "outlap"
+LOCK = ".lock"  # in a folder that a run holds
 # The safe loader, in C where PyYAML was built with it: a track file has thousands of numbers.
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -96,20 +98,22 @@ def replaced(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def lock_folder(path: Path) -> Iterator[None]:
-    """Hold a run folder (made where missing) for this process, by a lock on the file ``.lock`` in it.
+    """Hold a run folder (made where missing) for this process, by a lock on the file LOCK in it.
 
     Raises:
         OutlapError: another Outlap run is writing there, or the folder cannot be written.
     """
-    lock = path / ".lock"
+    lock = path / LOCK
     try:
         path.mkdir(parents=True, exist_ok=True)
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         raise OutlapError(f"cannot write to {path}: {error.strerror or error}.") from error
     try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OutlapError(f"{lock} must be a regular file: remove it, or choose another folder.")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_now(handle)
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise OutlapError(f"cannot lock {lock}: {error.strerror or error}.") from error
@@ -125,15 +129,45 @@ def lock_folder(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def read_bytes(path: Path, what: str, limit: int = 64 * 1024 * 1024) -> bytes:
+def _lock_now(handle: int) -> None:
+    """Take the lock, trying for a moment: somebody may just be looking whether it is held (:func:`is_locked`)."""
+    for left in reversed(range(5)):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES) or not left:
+                raise
+            time.sleep(0.01)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the folder ``path`` by :func:`lock_folder`; False where that cannot be known."""
+    try:
+        handle = os.open(path / LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except OSError as error:
+        return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+    finally:
+        os.close(handle)
+
+
+def read_bytes(path: Path, what: str, limit: int = 64 * 1024 * 1024, follow: bool = True) -> bytes:
     """The whole of a file of at most ``limit`` bytes; ``what`` names its role in the error message.
+
+    Without ``follow``, a symbolic link in the file's place is refused.
 
     Raises:
         OutlapError: the file is missing, unreadable, not a file, or too large.
     """
+    # Non-blocking, so that a pipe or a device in the file's place is refused instead of waited for.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     try:
-        # Non-blocking, so that a pipe or a device in the file's place is refused instead of waited for.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with os.fdopen(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise OutlapError(f"{path}: the {what} must be a regular file.")
@@ -141,6 +175,10 @@ def read_bytes(path: Path, what: str, limit: int = 64 * 1024 * 1024) -> bytes:
                 raise OutlapError(f"{path}: a {what} of over {limit / 1024 / 1024:g} MiB is refused.")
             return file.read(limit)
     except OSError as error:
+        if not follow and path.is_symlink():
+            raise OutlapError(
+                f"{path}: the {what} is a link, which is not followed: put the file itself here."
+            ) from error
         raise OutlapError(f"{path}: cannot read the {what}: {error.strerror or error}.") from error
 
 
@@ -151,15 +189,26 @@ def read_yaml(path: Path, model: type[ModelT], what: str) -> ModelT:
         OutlapError: the file is missing, is not YAML, or a key is unknown, missing or out of range; the message names
             the file, the key, and what was expected.
     """
+    return validate(read_mapping(path, what), model, str(path), what)
+
+
+def read_mapping(path: Path, what: str, follow: bool = True) -> dict[Any, Any]:
+    """The content of a YAML file whose top level is a mapping; ``follow`` as in :func:`read_bytes`.
+
+    Raises:
+        OutlapError: the file is missing, is not YAML, or holds something else.
+    """
+    content = read_bytes(path, what, follow=follow)
     try:
-        content = yaml.load(read_bytes(path, what).decode(), Loader=YAML_LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = yaml.load(content.decode(), Loader=YAML_LOADER)
+    # Besides its own errors, the loader raises these at a value that is not of the kind of its tag (`!!bool perhaps`).
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError, MemoryError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise OutlapError(f"{path}{line}: the {what} is not valid YAML: {getattr(error, 'problem', error)}.") from error
     if not isinstance(content, dict):
         raise OutlapError(f"{path}: the {what} must be a mapping of keys to values, not {type(content).__name__}.")
-    return validate(content, model, str(path), what)
+    return content
 
 
 def validate(content: object, model: type[ModelT], where: str, what: str) -> ModelT:

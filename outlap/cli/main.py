@@ -14,6 +14,7 @@ from outlap.errors import OutlapError
 VERBS = (
     ("demo", "outlap.cli.demo", "demo"),
     ("train", "outlap.cli.train", "train"),
+    ("runs", "outlap.cli.runs", "runs"),
     ("race", "outlap.cli.race", "race"),
     ("drive", "outlap.cli.drive", "drive"),
     ("arm", "outlap.cli.arm", "arm"),

@@ -9,13 +9,13 @@ A heat is a number of laps in a row from a standing start on the start line.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from outlap.files import Model
-from outlap.states import State
+from outlap.states import State, restore, snapshot
 from outlap.track.footing import Footing
 
 SLOWEST = 0.5  # m/s, mean speed below which laps are given up
@@ -72,7 +72,18 @@ class LapCounter:
         length: (n,) m, of a lap of each car's track.
     """
 
-    STATE = ("length", "progress", "laps", "s", "began", "off_track", "put_back", "off", "mark_time", "mark")
+    STATE: ClassVar = {
+        "length": "length",
+        "progress": "progress",
+        "laps": "laps",
+        "s": "_s",
+        "began": "_began",
+        "off_track": "_off_track",
+        "put_back": "_put_back",
+        "off": "_off",
+        "mark_time": "_mark_time",
+        "mark": "_mark",
+    }
 
     def __init__(self, length: ArrayLike) -> None:
         self.length: Floats = np.array(length, dtype=np.float64)
@@ -145,20 +156,20 @@ class LapCounter:
 
     def keep(self, rows: Rows) -> None:
         """From now on there are only the cars ``rows`` (k,), in this order."""
-        self.load({name: value[rows] for name, value in self.state().items()})
+        for attribute in self.STATE.values():
+            setattr(self, attribute, getattr(self, attribute)[rows])
 
     def state(self) -> State:
         """All that the next step depends on."""
-        return {name: getattr(self, self._attribute(name)).copy() for name in self.STATE}
+        return snapshot(self)
 
     def load(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        for name in self.STATE:
-            setattr(self, self._attribute(name), np.array(state[name]))
+        """Go on where ``state`` was taken.
 
-    @staticmethod
-    def _attribute(name: str) -> str:
-        return name if name in ("length", "progress", "laps") else f"_{name}"
+        Raises:
+            StateError: it is not of so many cars.
+        """
+        restore(self, state)
 
     def _complete(self, row: int, crossed: float) -> Lap:
         lap = Lap(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from outlap.simulation.bodies import draw_bodies
 from outlap.simulation.clock import TICK
 from outlap.simulation.fleet import Fleet
 from outlap.simulation.randomization import Randomization
-from outlap.states import State, restore, snapshot
+from outlap.states import State, restore, snapshot, under
 from outlap.track.footing import Footing
 from outlap.track.geometry import TrackSet
 from outlap.vehicle import dynamics
@@ -44,6 +45,16 @@ class DrivingTask:
         reward: of each step; by default the built-in one.
         one_lap: episodes end with a whole lap, too, as DeepRacer's do.
     """
+
+    STATE: ClassVar = {
+        "fleet": "fleet",
+        "rng": "rng",
+        "age": "age",
+        "last_action": "last",
+        "episode_steps": "steps",
+        "laps": "laps",
+        "total_steps": "total_steps",
+    }
 
     def __init__(
         self,
@@ -187,16 +198,20 @@ class DrivingTask:
 
     def state(self) -> State:
         """All that the next step depends on."""
-        state = {**snapshot(self), "fleet": snapshot(self.fleet), "laps": self.laps.state()}
+        state = snapshot(self)
         return {**state, "reward": self.reward.state()} if isinstance(self.reward, Scaled) else state
 
     def load(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        restore(self, {name: value for name, value in state.items() if name not in ("fleet", "laps", "reward")})
-        self.laps.load(state["laps"])
-        if isinstance(self.reward, Scaled):
-            self.reward.load(state["reward"])
-        restore(self.fleet, state["fleet"])
+        """Go on where ``state`` was taken.
+
+        Raises:
+            StateError: it is not of such a task.
+        """
+        scaled = self.reward if isinstance(self.reward, Scaled) else None
+        restore(self, state, beside=("reward",) if scaled else ())
+        if scaled:
+            with under("reward"):
+                scaled.load(state["reward"])
 
     def teacher_observation(self) -> NDArray[np.float32]:
         """What the privileged teacher knows, (n, 43): the road ahead in the car's own frame, and the car's motion."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from outlap.simulation.rendering.ground import GroundMaps
 from outlap.simulation.rendering.look import Looks
 from outlap.simulation.rendering.render import Renderer
 from outlap.simulation.streams import Streams
-from outlap.states import State, restore, snapshot
+from outlap.states import State, StateError, check_keys, restore, snapshot, under
 from outlap.vehicle import dynamics
 
 Rows = NDArray[np.int64]
@@ -38,6 +38,21 @@ class Eyes:
         rate_hz: pictures a second, by which times become numbers of pictures.
         parallel: draw on all cores.
     """
+
+    STATE: ClassVar = {
+        "rng": "_rng",
+        "grain_rng": "_renderer.rng",
+        "new_looks": "_new_looks",
+        "new_optics": "_new_optics",
+        "looks": "_looks",
+        "optics": "_optics",
+        "gain": "_gain",
+        "streams": "_streams",
+        "age": "_age",
+        "newest": "_newest",
+        "latest": "_latest",
+        "shown": "_shown",
+    }
 
     def __init__(
         self,
@@ -127,20 +142,15 @@ class Eyes:
 
     def state(self) -> State:
         """All that the next pictures depend on."""
-        return {
-            **snapshot(self, skip=("_masks", "_low", "_high")),
-            "renderer": self._renderer.rng.bit_generator.state,
-            "new_looks": self._new_looks.state(),
-            "new_optics": self._new_optics.state(),
-        }
+        return snapshot(self)
 
     def load(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        others = ("renderer", "new_looks", "new_optics")
-        restore(self, {name: value for name, value in state.items() if name not in others})
-        self._renderer.rng.bit_generator.state = state["renderer"]
-        self._new_looks.load(state["new_looks"])
-        self._new_optics.load(state["new_optics"])
+        """Go on where ``state`` was taken.
+
+        Raises:
+            StateError: it is not of such cameras.
+        """
+        restore(self, state)
 
     def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return self._low.min(axis=0), self._high.max(axis=0)
@@ -217,8 +227,16 @@ class _Store(Generic[Drawn]):
         return {"before": self._before, "next": self._next, "drawn": self._hand is not None}
 
     def load(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        self._rng.bit_generator.state = self._before = state["before"]
+        """Go on where ``state`` was taken.
+
+        Raises:
+            StateError: it is not of such a store.
+        """
+        check_keys(state, ("before", "next", "drawn"))
+        if not isinstance(state["next"], int) or not 0 <= state["next"] <= AHEAD:
+            raise StateError(f"is not a number up to {AHEAD}", "next")
+        with under("before"):
+            self._rng.bit_generator.state = self._before = state["before"]
         self._hand, self._next = self._draw(AHEAD, self._rng) if state["drawn"] else None, state["next"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +58,20 @@ class Fleet:
         backlash: (n,) rad, play between servo and wheel.
         located: where the cars' middles are along their tracks.
     """
+
+    STATE: ClassVar = {
+        "track": "track",
+        "dynamics": "state",
+        "parameters": "parameter",
+        "delay": "delay",
+        "jitter": "jitter",
+        "jitter_phase": "beat",
+        "trim": "trim",
+        "backlash": "backlash",
+        "linkage": "_linkage",
+        "command": "_command",
+        "located": "located",
+    }
 
     def __init__(self, tracks: TrackSet, car: Car, n: int) -> None:
         self.tracks = tracks

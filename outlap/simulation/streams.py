@@ -6,6 +6,7 @@ What befalls a car then does not depend on how many others there are, which its 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ PER_UNIT = 2.0**-53  # doubles have 53 bits
 @dataclass
 class Streams:
     """n streams."""
+
+    STATE: ClassVar = {"place": "place"}
 
     place: NDArray[np.uint64]  # (n,) where each is
 

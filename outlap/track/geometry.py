@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +38,8 @@ Indices = NDArray[np.int64]
 @dataclass(frozen=True)
 class Located:
     """Where n cars are; every field has the shape (n,)."""
+
+    STATE: ClassVar = {name: name for name in ("s", "offset", "heading", "curvature", "left", "right")}
 
     s: Floats  # m, progress along the centre line, 0 <= s < length
     offset: Floats  # m from the centre line, left positive

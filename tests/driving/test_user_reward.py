@@ -218,7 +218,7 @@ def test_rewards_of_any_size_are_scaled_alike(moment: Moment, size: float) -> No
     again = Scaled(lambda moment: np.full(CARS, size), CARS, 0.9)
     again.load(scaled.state())
     here = dataclasses.replace(moment, steps=np.full(CARS, 200))
-    np.testing.assert_array_equal(again(here), size / np.sqrt(again.state()["_square"]))
+    np.testing.assert_array_equal(again(here), size / np.sqrt(again.state()["mean_square"]))
 
 
 def test_one_odd_step_is_bounded_and_no_reward_at_all_is_no_fault(moment: Moment) -> None:
@@ -238,12 +238,12 @@ def test_a_user_file_is_scaled_and_the_built_in_reward_is_not(
 def test_a_run_keeps_a_copy_and_goes_on_with_the_same_file_only(
     reward_file: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    path, out = reward_file("x = 1\n"), tmp_path / "run"
-    keep_copy("progress", out, resuming=True)
-    keep_copy(str(path), out, resuming=False)
-    assert (out / "reward.py").read_text() == "x = 1\n"
-    keep_copy(str(path), out, resuming=True)
+    path, copy = reward_file("x = 1\n"), tmp_path / "run" / "reward.py"
+    keep_copy("progress", copy, resuming=True)
+    keep_copy(str(path), copy, resuming=False)
+    assert copy.read_text() == "x = 1\n"
+    keep_copy(str(path), copy, resuming=True)
     path.write_text("x = 2\n")
     with pytest.raises(OutlapError, match="was changed since the run in"):
-        keep_copy(str(path), out, resuming=True)
-    assert (out / "reward.py").read_text() == "x = 1\n"
+        keep_copy(str(path), copy, resuming=True)
+    assert copy.read_text() == "x = 1\n"

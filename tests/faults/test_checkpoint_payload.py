@@ -14,7 +14,9 @@ import torch
 from fault_figures import Measured
 
 from outlap.errors import OutlapError
-from outlap.learning.runs.checkpoint import INDEX, load_checkpoint, save_checkpoint
+from outlap.learning.runs.checkpoint import load_checkpoint, save_checkpoint
+from outlap.learning.runs.folder import CHECKPOINT_INDEX as INDEX
+from outlap.learning.runs.records import Reached
 
 
 class Payload:
@@ -33,11 +35,11 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "checkpoint"
     state = {
         "numbers": np.arange(3),
-        "weights": {"layer": torch.ones(2, 2)},
+        "weights": {"layer": np.ones((2, 2))},
         "iteration": 4,
         "rng": {"state": 1 << 100},
     }
-    save_checkpoint(folder, "4", {"seed": 1}, state, [])
+    save_checkpoint(folder, "4", {"seed": 1}, Reached(stage="student", done=4, total=9), state, [])
     return folder
 
 
@@ -109,4 +111,4 @@ def test_a_name_that_leads_out_of_the_folder_is_not_followed(folder: Path, tmp_p
     (folder / name).rename(tmp_path / name)
     index["arrays"]["file"] = f"../{name}"
     (folder / INDEX).write_text(json.dumps(index))
-    assert "cannot read" in refused(folder)
+    assert "not in its own folder" in refused(folder)

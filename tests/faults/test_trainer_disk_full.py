@@ -18,7 +18,8 @@ import yaml
 from outlap.errors import OutlapError
 from outlap.learning.config import TrainingConfig
 from outlap.learning.runs.checkpoint import load_checkpoint
-from outlap.learning.runs.run import FOLDER, Progress, resume, train
+from outlap.learning.runs.folder import RunFolder
+from outlap.learning.runs.run import Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car, load_car
 
@@ -46,13 +47,13 @@ def on_a_full_disk(content: dict[str, Any], out: Path) -> dict[str, Any]:
         error = ""
     except OutlapError as caught:
         error = str(caught)
-    held = load_checkpoint(out / FOLDER)
+    held = load_checkpoint(RunFolder(out).checkpoint_folder)
     assert held is not None
     left = [held.state["stage"], held.state["student"]["iteration"]]
     ballast.unlink()
     resume(out, report)
     again = told[told.index(("student", 1)) + 1]
-    digest = load_policy(out / "policy.onnx").digest
+    digest = load_policy(RunFolder(out).policy_file).digest
     # Hardly any room from the first: refused before anything is made.
     with ballast.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(out).free - 1_000_000)
@@ -83,7 +84,7 @@ def test_a_run_on_a_disk_that_fills_up_goes_on_when_there_is_room(
     assert f"outlap train --resume {disk / 'run'}." in found["error"]
     assert found["left"] == ["student", 1]
     assert found["again"] == ["student", 2]
-    assert found["digest"] == load_policy(finished_run / "policy.onnx").digest
+    assert found["digest"] == load_policy(RunFolder(finished_run).policy_file).digest
     assert "make room, choose another folder" in found["refusal"]
     assert "Traceback" not in result.stderr
 
@@ -102,7 +103,7 @@ def test_a_limit_on_files_is_as_a_full_disk(tiny: Callable[..., dict[str, Any]],
             train(config, car, tmp_path, SEED, report)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    held = load_checkpoint(tmp_path / FOLDER)
+    held = load_checkpoint(RunFolder(tmp_path).checkpoint_folder)
     assert held is not None and held.state["student"]["iteration"] == 1
     resume(tmp_path)
 

@@ -21,8 +21,8 @@ from fault_figures import FULL, Measured
 
 from outlap.learning.config import TrainingConfig
 from outlap.learning.runs.checkpoint import load_checkpoint
-from outlap.learning.runs.results import POLICY
-from outlap.learning.runs.run import FOLDER, Progress, resume, train
+from outlap.learning.runs.folder import RunFolder
+from outlap.learning.runs.run import Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car
 
@@ -50,7 +50,7 @@ def go_on(config: dict[str, Any], car: Car, out: Path, tell: Connection, deadly:
         if progress.stage != "tracks":
             tell.send(progress[:2])
 
-    held = load_checkpoint(out / FOLDER)
+    held = load_checkpoint(RunFolder(out).checkpoint_folder)
     if held is not None and not held.about["finished"]:
         resume(out, report)
     elif held is None:
@@ -94,7 +94,7 @@ def one_life(config: dict[str, Any], car: Car, out: Path, rng: np.random.Generat
 
 
 def digest(out: Path) -> str:
-    return load_policy(out / POLICY).digest
+    return load_policy(RunFolder(out).policy_file).digest
 
 
 @pytest.mark.fault(17)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from outlap.errors import OutlapError
-from outlap.learning.live.lesson import DRIVING, FOLDER, Lesson, load_live
+from outlap.learning.live.lesson import Lesson, load_live
 from outlap.learning.live.moments import SECOND, Moment
 from outlap.learning.recipes.stage import Progress
 from outlap.learning.runs.control import Control, StoppedError
-from outlap.learning.runs.results import POLICY, SUMMARY
+from outlap.learning.runs.folder import RunFolder
 from outlap.policy.file import load_policy
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -51,17 +51,21 @@ def test_a_lesson_leaves_policies_and_a_summary_and_the_run_as_it_was(run: Path,
     told: list[Progress] = []
     lesson = Lesson(run, ring, car, given(), told.append)
     teach(lesson)
-    assert lesson.run() == run / FOLDER / POLICY
+    assert lesson.run() == RunFolder(run).live.policy_file
     assert {path: path.read_bytes() for path in before} == before
     first, best, newest = (
-        load_policy(path, car=car) for path in (run / POLICY, lesson.folder / POLICY, lesson.folder / DRIVING)
+        load_policy(path, car=car)
+        for path in (RunFolder(run).policy_file, lesson.folder.policy_file, lesson.folder.driving_file)
     )
     assert newest.digest != first.digest
     assert best.contract == newest.contract == first.contract
-    summary = json.loads((lesson.folder / SUMMARY).read_text())
+    summary = json.loads(lesson.folder.summary_file.read_text())
     assert (summary["clean_laps"], summary["put_back"], summary["clean_when_kept"]) == (3, 0, 1.0)
     assert summary["driven_minutes"] == pytest.approx(MOMENTS / 30 / 60, abs=1e-3)
     assert summary["gradient_steps"] > 0
+    typed = lesson.folder.summary()
+    assert typed is not None and not typed.model_extra
+    assert (typed.clean_laps, typed.episodes[0][1]) == (3, "CLEAN")
     assert told
     assert told[-1].stage == "live"
     assert told[-1].measures["laps"] > 0
@@ -79,11 +83,11 @@ def test_a_lesson_that_was_stopped_goes_on_and_a_new_one_builds_on_the_last(run:
     lesson._tell = stop
     with pytest.raises(StoppedError):
         lesson.run()
-    held = json.loads((lesson.folder / SUMMARY).read_text())
+    held = json.loads(lesson.folder.summary_file.read_text())
     again = Lesson(run, ring, car, given())
     teach(again)
     again.run()
-    summary = json.loads((lesson.folder / SUMMARY).read_text())
+    summary = json.loads(lesson.folder.summary_file.read_text())
     assert summary["driven_minutes"] > held["driven_minutes"] > 0.1
     assert summary["pictures_learned_from"] > held["pictures_learned_from"]
     assert summary["gradient_steps"] >= held["gradient_steps"]
@@ -91,7 +95,7 @@ def test_a_lesson_that_was_stopped_goes_on_and_a_new_one_builds_on_the_last(run:
     third = Lesson(run, ring, car, given())
     teach(third)
     third.run()
-    after = json.loads((lesson.folder / SUMMARY).read_text())
+    after = json.loads(lesson.folder.summary_file.read_text())
     assert after["driven_minutes"] == pytest.approx(MOMENTS / 30 / 60, abs=1e-3)
     assert after["pictures_learned_from"] == summary["pictures_learned_from"] + MOMENTS
 
@@ -101,7 +105,7 @@ def test_a_pause_stops_learning_and_a_silent_simulator_only_makes_it_wait(run: P
     lesson = Lesson(run, ring, car, given(), None, control)
     thread = threading.Thread(target=lesson.run)
     thread.start()
-    while not (lesson.folder / DRIVING).is_file():
+    while not lesson.folder.driving_file.is_file():
         thread.join(0.05)
     control.save()
     control.pause()
@@ -113,16 +117,15 @@ def test_a_pause_stops_learning_and_a_silent_simulator_only_makes_it_wait(run: P
     control.proceed()
     thread.join(60)
     assert not thread.is_alive()
-    assert (lesson.folder / "policy-0s.onnx").is_file()
+    assert lesson.folder.kept_policy(0).is_file()
 
 
 def test_a_folder_that_cannot_be_written_ends_it_in_one_sentence(run: Path, ring: Track, car: Car) -> None:
-    (run / FOLDER).write_text("in the way")
-    policy = (run / POLICY).read_bytes()
-    lesson = Lesson(run, ring, car, given())
-    with pytest.raises(OutlapError, match="cannot write"):
-        lesson.run()
-    assert (run / POLICY).read_bytes() == policy
+    RunFolder(run).live_folder.write_text("in the way")
+    policy = RunFolder(run).policy_file.read_bytes()
+    with pytest.raises(OutlapError, match="live is not a folder"):
+        Lesson(run, ring, car, given())
+    assert RunFolder(run).policy_file.read_bytes() == policy
 
 
 def test_only_a_finished_run_with_a_teacher_can_be_gone_on_from(
@@ -130,7 +133,7 @@ def test_only_a_finished_run_with_a_teacher_can_be_gone_on_from(
 ) -> None:
     with pytest.raises(OutlapError, match="holds no run to go on from"):
         Lesson(tmp_path / "nothing", ring, car, given())
-    index = run / "checkpoint" / "checkpoint.json"
+    index = RunFolder(run).checkpoint_index
     whole = json.loads(index.read_text())
     index.write_text(json.dumps({**whole, "about": {**whole["about"], "finished": False}}))
     with pytest.raises(OutlapError, match="is not finished"):

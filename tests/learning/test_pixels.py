@@ -19,6 +19,7 @@ from outlap.learning.config import PixelTrainingConfig, checked_training, load_t
 from outlap.learning.networks.student import Student
 from outlap.learning.recipes.pixels import PixelTraining
 from outlap.learning.runs.control import Control, StoppedError
+from outlap.learning.runs.folder import RunFolder
 from outlap.learning.runs.run import Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.simulation.cameras import Eyes
@@ -142,6 +143,6 @@ def test_a_run_of_it_can_be_interrupted(car: Car, tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
         train(config, car, broken, 1, stop, control)
     resume(broken)
-    policies = [load_policy(folder / "policy.onnx", car=car) for folder in (whole, broken)]
+    policies = [load_policy(RunFolder(folder).policy_file, car=car) for folder in (whole, broken)]
     assert policies[0].digest == policies[1].digest
     assert policies[0].contract.recipe == "ppo"

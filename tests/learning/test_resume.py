@@ -11,6 +11,7 @@ import pytest
 from outlap.errors import OutlapError
 from outlap.learning.config import TrainingConfig
 from outlap.learning.runs.control import Control, StoppedError
+from outlap.learning.runs.folder import RunFolder
 from outlap.learning.runs.run import Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car
@@ -19,7 +20,7 @@ Make = Callable[..., dict[str, Any]]
 
 
 def digest(out: Path) -> str:
-    return load_policy(out / "policy.onnx").digest
+    return load_policy(RunFolder(out).policy_file).digest
 
 
 def test_a_run_stopped_after_every_iteration_ends_with_the_same_weights(tiny: Make, car: Car, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,8 @@ class Scaled:
         n: cars.
         discount: PPO's.
     """
+
+    STATE: ClassVar = {"sums": "_sums", "mean_square": "_square", "count": "_count"}
 
     def __init__(self, reward: Reward, n: int, discount: float) -> None:
         self._reward = reward

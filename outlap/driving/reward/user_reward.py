@@ -36,7 +36,6 @@ from outlap.vehicle.car import Car
 
 LIMIT = 4.0  # s that a step's rewards may take, all cars together; usual are some thousandths
 LOADING_LIMIT = 20.0  # s that importing the file may take: scipy from a cold disk needs several
-COPY = "reward.py"  # in a run's folder
 GRACE = 0.6  # s after a limit in which the process ends itself, and says where it was, before it is ended
 START = 60.0  # s for Python itself to start, on a machine however busy
 
@@ -76,21 +75,21 @@ def opened_reward(
         yield Scaled(user, n, discount)
 
 
-def keep_copy(reward: str, out: Path, resuming: bool) -> None:
-    """Keep a copy of the user's reward file in a run's folder; when resuming, see that the file is still the same.
+def keep_copy(reward: str, copy: Path, resuming: bool) -> None:
+    """Keep a copy of the user's reward file as ``copy``; when resuming, see that the file is still the same.
 
     Raises:
         OutlapError: the file cannot be read, or was changed since the run began, or the folder cannot be written.
     """
     if reward == BUILT_IN:
         return
-    content, copy = read_bytes(Path(reward), "reward file"), out / COPY
+    content = read_bytes(Path(reward), "reward file")
     if not resuming:
         write_atomic(copy, content)
     elif content != read_bytes(copy, "reward file"):
         raise OutlapError(
-            f"{reward} was changed since the run in {out} began: put back what {copy} holds, or start a run in another "
-            "folder."
+            f"{reward} was changed since the run in {copy.parent} began: put back what {copy} holds, or start a run in "
+            "another folder."
         )
 
 

@@ -7,7 +7,6 @@ nothing. The run itself is only read: all that a lesson makes lies in the folder
 
 from __future__ import annotations
 
-import json
 import queue
 from collections import deque
 from pathlib import Path
@@ -22,25 +21,21 @@ from outlap.files import Model, read_bytes, read_yaml, share_directory, write_at
 from outlap.learning.live.coach import Coach, Outcome
 from outlap.learning.live.moments import Moment
 from outlap.learning.live.rehearsal import FinishedRun, rehearse
+from outlap.learning.networks.weights import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.recipes.distill import DIVERGED, imitation
 from outlap.learning.recipes.shards import Shards
 from outlap.learning.recipes.stage import Progress, Report
-from outlap.learning.runs.checkpoint import (
-    load_checkpoint,
-    load_network,
-    load_optimizer,
-    network_state,
-    optimizer_state,
-    save_checkpoint,
-    tidy,
-)
+from outlap.learning.runs.checkpoint import fitting, load_checkpoint, save_checkpoint, tidy
 from outlap.learning.runs.control import Control, StoppedError
-from outlap.learning.runs.results import POLICY, SUMMARY, Results
+from outlap.learning.runs.folder import RunFolder
+from outlap.learning.runs.records import LessonSummary, Reached
+from outlap.learning.runs.results import Results
+from outlap.states import check_keys, under
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
-FOLDER = "live"  # in the run's
-DRIVING = "driving.onnx"  # what drives now: the newest
+# Of its state in a checkpoint.
+KEYS = ("driven", "batches", "best", "outcomes", "student", "optimizer", "shards")
 RECENT = 10  # episodes that say how well it drives
 FEWEST = 3  # episodes, below which they say nothing
 ENOUGH = 64  # driven pictures, before which nothing is learned
@@ -97,10 +92,12 @@ class Lesson:
         control: Control | None = None,
     ) -> None:
         self.config, self._track, self._car = config, track, car
-        self._given = FinishedRun(out)
+        run = RunFolder(out)
+        self._given = FinishedRun(run)
         self.contract = self._given.contract
         self.contract.check_car(car, f"the policy of {out}")
-        self.folder = out / FOLDER
+        self.folder = run.live
+        self.folder.check_own()
         self._tell = report or (lambda progress: None)
         self._control = control or Control()
         self._heard: queue.SimpleQueue[Moment | tuple[float, float]] = queue.SimpleQueue()
@@ -142,7 +139,7 @@ class Lesson:
             self._save(finished=False)
             raise
         self._save(finished=True)
-        return self.folder / POLICY
+        return self.folder.policy_file
 
     def _begin(self) -> None:
         given, config = self._given, self.config
@@ -156,30 +153,36 @@ class Lesson:
         )
         self._rng = np.random.default_rng(given.seed)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutlapError(f"cannot write {self.folder}: {error.strerror or error}.") from error
+            raise OutlapError(f"cannot write {self.folder.path}: {error.strerror or error}.") from error
         self._results.tidy()
-        self._data = Shards(config.window, config.window, 1, given.config.observation, self.folder)
+        self._data = Shards(config.window, config.window, 1, given.config.observation, self.folder.path)
         self._about = {"run": given.about, "track": self._track.name, "finished": False}
         known = self._go_on()
         self._exchange()
-        if not known or not (self.folder / POLICY).is_file():
+        if not known or not self.folder.policy_file.is_file():
             self._publish()
 
     def _go_on(self) -> bool:
         """Take up what an earlier lesson of this run left: its data and student; its schedule where it was not over."""
-        held = load_checkpoint(self.folder)
-        if held is None or held.about["run"] != self._about["run"]:
-            tidy(self.folder, [])
+        held = load_checkpoint(self.folder.path)
+        if held is None or held.about.get("run") != self._about["run"]:
+            tidy(self.folder.path, [])
             return False
-        state = held.state
-        load_network(self._student, state["student"])
-        load_optimizer(self._optimizer, state["optimizer"])
-        self._data.load(state["shards"])
-        if held.about == self._about:
-            self._driven, self._batches, self._best = state["driven"], state["batches"], state["best"]
-            self._outcomes = [(float(when), str(how)) for when, how in state["outcomes"]]
+        with fitting(self.folder.path):
+            state = check_keys(held.state, KEYS)
+            with under("student"):
+                load_network(self._student, state["student"])
+            with under("optimizer"):
+                load_optimizer(self._optimizer, state["optimizer"])
+            with under("shards"):
+                self._data.load(state["shards"])
+            if held.about == self._about:
+                with under("schedule"):
+                    self._driven, self._batches = int(state["driven"]), int(state["batches"])
+                    self._best = float(state["best"])
+                    self._outcomes = [(float(when), str(how)) for when, how in state["outcomes"]]
         self._exchanged = self._saved = self._told = self._driven
         return True
 
@@ -263,17 +266,17 @@ class Lesson:
     def _exchange(self) -> None:
         """From now on the car drives by what was learned."""
         if self._batches != self._learned_from:
-            self._results.publish(self._student, DRIVING)
+            self._results.publish(self._student, self.folder.driving_file)
             self._learned_from = self._batches
         self._exchanged = self._driven
 
     def _publish(self) -> None:
         """What drives now becomes the lesson's policy."""
-        write_atomic(self.folder / POLICY, read_bytes(self.folder / DRIVING, "policy"))
+        write_atomic(self.folder.policy_file, read_bytes(self.folder.driving_file, "policy"))
 
     def _keep(self) -> None:
         """Keep the policy as it is now beside the others."""
-        self._results.publish(self._student, f"policy-{self._driven * self._period:.0f}s.onnx")
+        self._results.publish(self._student, self.folder.kept_policy(self._driven * self._period))
 
     def _save(self, finished: bool) -> None:
         """A checkpoint, and the summary."""
@@ -289,26 +292,27 @@ class Lesson:
         }
         name = f"{self._data.steps}-{self._batches}-{int(finished)}"
         keep = [shard[0] for shard in shards["shards"]]
-        save_checkpoint(self.folder, name, {**self._about, "finished": finished}, state, keep)
+        reached = Reached(stage="live", done=self._driven, total=round(self.config.minutes * 60 / self._period))
+        save_checkpoint(self.folder.path, name, {**self._about, "finished": finished}, reached, state, keep)
         self._saved = self._driven
-        write_atomic(self.folder / SUMMARY, json.dumps(self._summary(), indent=1) + "\n")
+        write_atomic(self.folder.summary_file, self._summary().text(indent=1))
 
-    def _summary(self) -> dict[str, Any]:
+    def _summary(self) -> LessonSummary:
         """What the lesson has come to."""
         laps = [when for when, how in self._outcomes if how == Outcome.CLEAN.name]
-        return {
-            "run": str(self._given.out),
-            "track": self._track.name,
-            "driven_minutes": round(self._driven * self._period / 60, 3),
-            "pictures_learned_from": self._data.size,
-            "gradient_steps": self._batches,
-            "clean_laps": len(laps),
-            "put_back": len(self._outcomes) - len(laps),
-            "clean_of_last": round(self._clean(), 3),
-            "clean_when_kept": None if self._best < 0 else round(self._best, 3),
-            "first_clean_lap_minutes": min(laps, default=None),
-            "episodes": [list(outcome) for outcome in self._outcomes],
-        }
+        return LessonSummary(
+            run=str(self._given.folder.path),
+            track=self._track.name,
+            driven_minutes=round(self._driven * self._period / 60, 3),
+            pictures_learned_from=self._data.size,
+            gradient_steps=self._batches,
+            clean_laps=len(laps),
+            put_back=len(self._outcomes) - len(laps),
+            clean_of_last=round(self._clean(), 3),
+            clean_when_kept=None if self._best < 0 else round(self._best, 3),
+            first_clean_lap_minutes=min(laps, default=None),
+            episodes=tuple(self._outcomes),
+        )
 
     def _report(self) -> None:
         """Tell how it goes; the whole lesson is counted in seconds of driving."""

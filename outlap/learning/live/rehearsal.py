@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -11,47 +10,51 @@ import torch
 
 from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
-from outlap.files import validate
-from outlap.learning.config import TrainingConfig, checked_training
+from outlap.learning.config import TrainingConfig
 from outlap.learning.networks.student import Student
+from outlap.learning.networks.weights import load_network
 from outlap.learning.recipes.distill import Distiller
 from outlap.learning.recipes.teacher import Teacher, TeacherTraining
-from outlap.learning.runs.checkpoint import load_checkpoint, load_network
+from outlap.learning.runs.begun import read_run
+from outlap.learning.runs.checkpoint import fitting, read_index
+from outlap.learning.runs.folder import RunFolder
 from outlap.learning.runs.results import contract
-from outlap.learning.runs.run import FOLDER
 from outlap.simulation.cameras import Eyes
 from outlap.simulation.randomization import OFF
-from outlap.states import State
+from outlap.states import State, check_keys, under
 from outlap.track.generate import generate_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
+
+ENDING = ("stage", "student", "teacher")  # of the state that a finished run of the recipe distill leaves
 
 
 class FinishedRun:
     """A finished run, as its folder tells.
 
     Attributes:
-        out: its folder.
+        folder: its folder.
         about: what the run is: its configuration, car, seed and versions.
         config, car, seed: the same, checked.
         contract: of its policy.
 
     Args:
-        out: the run's folder.
+        folder: the run's folder.
 
     Raises:
         OutlapError: there is no finished run with a teacher, or what is there is damaged.
     """
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        held = load_checkpoint(out / FOLDER)
-        if held is None:
-            raise OutlapError(f"{out} holds no run to go on from: train one first (outlap train --out {out}).")
-        if not held.about["finished"]:
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder, out = folder, folder.path
+        folder.check_own()
+        index = read_index(folder.checkpoint_folder)
+        if index is not None and not index.finished:
             raise OutlapError(f"the run in {out} is not finished: outlap train --resume {out} ends it.")
-        where = str(out / FOLDER)
-        config = checked_training(held.about["config"], where, "checkpoint")
+        held = read_run(folder)
+        if index is None or held is None:
+            raise OutlapError(f"{out} holds no run to go on from: train one first (outlap train --out {out}).")
+        config = held.config
         if not isinstance(config, TrainingConfig):
             raise OutlapError(
                 f"the run in {out} has no teacher, since its recipe is {config.recipe}: only one of the recipe distill "
@@ -60,15 +63,23 @@ class FinishedRun:
         self._state: State = held.state
         if "teacher" not in self._state:
             raise OutlapError(f"the run in {out} is of an Outlap that did not keep the teacher: train it anew.")
-        self.about, self.config = held.about, config
-        self.car: Car = validate(held.about["car"], Car, where, "checkpoint")
-        self.seed = int(held.about["seed"])
+        self.about, self.config = index.about, config
+        self.car: Car = held.car
+        self.seed = held.about.seed
         self.contract = contract(config, self.car, self.seed)
 
     def fill(self, teacher: Teacher, student: Student) -> None:
-        """Give both what they had learned."""
-        teacher.load(self._state["teacher"])
-        load_network(student, self._state["student"])
+        """Give both what they had learned.
+
+        Raises:
+            OutlapError: it is of other networks.
+        """
+        with fitting(self.folder.checkpoint_folder):
+            check_keys(self._state, ENDING)
+            with under("teacher"):
+                teacher.load(self._state["teacher"])
+            with under("student"):
+                load_network(student, self._state["student"])
 
 
 def rehearse(given: FinishedRun, steps: int, tracks: int, between: Callable[[], None] = lambda: None) -> Distiller:

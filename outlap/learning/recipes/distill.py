@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import numba
 import numpy as np
@@ -16,14 +17,14 @@ from outlap.driving.task import RATE_SCALE, DrivingTask
 from outlap.errors import OutlapError
 from outlap.learning.networks.student import Student, laid_out
 from outlap.learning.networks.twin import Halves
+from outlap.learning.networks.weights import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.recipes.shards import Shards
 from outlap.learning.recipes.teacher import TeacherTraining
-from outlap.learning.runs.checkpoint import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.settings import DistillConfig
 from outlap.policy.contract import Observation
 from outlap.policy.observation import frames_to_tensor
 from outlap.simulation.cameras import Eyes
-from outlap.states import State
+from outlap.states import State, restore, snapshot, under
 from outlap.vehicle import dynamics
 
 Rows = NDArray[np.int64]
@@ -44,6 +45,18 @@ class Distiller:
         seed: of batches and noise.
         folder: where the data are written, for checkpoints; nowhere when None.
     """
+
+    STATE: ClassVar = {
+        "iteration": "iteration",
+        "batches": "done_batches",
+        "task": "task",
+        "eyes": "eyes",
+        "training": "training",
+        "rng": "rng",
+        "commands": "_commands",
+        "age": "_age",
+        "shards": "shards",
+    }
 
     def __init__(
         self,
@@ -128,36 +141,21 @@ class Distiller:
 
     def state(self) -> State:
         """All that the next iteration depends on; ends the shard in hand."""
-        return {
-            "iteration": self.iteration,
-            "batches": self.done_batches,
-            "task": self.task.state(),
-            "eyes": self.eyes.state(),
-            "training": self.training.state(),
-            "student": network_state(self.student),
-            "optimizer": optimizer_state(self.optimizer),
-            "rng": self.rng.bit_generator.state,
-            "commands": self._commands.copy(),
-            "age": self._age.copy(),
-            "shards": self.shards.state(),
-        }
+        networks = {"student": network_state(self.student), "optimizer": optimizer_state(self.optimizer)}
+        return {**snapshot(self), **networks}
 
     def load(self, state: State) -> None:
         """Go on where ``state`` was taken.
 
         Raises:
-            OutlapError: the data cannot be read.
+            OutlapError: the data cannot be read, or the state is not of such a distiller.
         """
-        self.iteration, self.done_batches = state["iteration"], state["batches"]
-        self.task.load(state["task"])
-        self.eyes.load(state["eyes"])
-        self.training.load(state["training"])
+        restore(self, state, beside=("student", "optimizer"))
         self.teacher = self.training.teacher
-        load_network(self.student, state["student"])
-        load_optimizer(self.optimizer, state["optimizer"])
-        self.rng.bit_generator.state = state["rng"]
-        self._commands[...], self._age[...] = state["commands"], state["age"]
-        self.shards.load(state["shards"])
+        with under("student"):
+            load_network(self.student, state["student"])
+        with under("optimizer"):
+            load_optimizer(self.optimizer, state["optimizer"])
         torch.set_num_threads(1)  # as when they were labelled
         self.shards.label(self.teacher.act)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 import numpy as np
@@ -22,10 +22,10 @@ from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
 from outlap.learning.networks.categorical import CategoricalDistribution
 from outlap.learning.networks.student import Student
+from outlap.learning.networks.weights import PPO_KEYS, load_ppo, ppo_state
 from outlap.learning.recipes.distill import auxiliary_targets
 from outlap.learning.recipes.pixel_ppo import PixelActor, PixelPPO
 from outlap.learning.recipes.teacher import in_parts
-from outlap.learning.runs.checkpoint import load_network, load_optimizer, network_state, optimizer_state
 from outlap.learning.settings import PixelConfig
 from outlap.policy.contract import Observation
 from outlap.simulation.cameras import Eyes
@@ -35,6 +35,14 @@ from outlap.vehicle import dynamics
 
 class PixelEnv(VecEnv):
     """The driving task, seen through the cars' cameras, as rsl-rl-lib wants an environment."""
+
+    STATE: ClassVar = {
+        "task": "task",
+        "eyes": "eyes",
+        "rng": "rng",
+        "commands": "_commands",
+        "pictures": "_pictures",
+    }
 
     def __init__(
         self, task: DrivingTask, eyes: Eyes, observation: Observation, look_steps: float, rng: np.random.Generator
@@ -96,13 +104,15 @@ class PixelEnv(VecEnv):
 
     def state(self) -> State:
         """All that the next step depends on."""
-        return {"task": self.task.state(), "eyes": self.eyes.state(), "own": snapshot(self)}
+        return snapshot(self)
 
     def load(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        self.task.load(state["task"])
-        self.eyes.load(state["eyes"])
-        restore(self, state["own"])
+        """Go on where ``state`` was taken.
+
+        Raises:
+            StateError: it is not of such an environment.
+        """
+        restore(self, state)
 
 
 class PixelTraining:
@@ -116,6 +126,8 @@ class PixelTraining:
         config: PPO's numbers; the schedule counts iterations.
         seed: of changes of look.
     """
+
+    STATE: ClassVar = {"iteration": "iteration", "env": "_env", "learning_rate": "_ppo.learning_rate"}
 
     def __init__(
         self,
@@ -190,25 +202,16 @@ class PixelTraining:
 
     def state(self) -> State:
         """All that the next iteration depends on, except torch's own random stream."""
-        ppo = self._ppo
-        return {
-            "iteration": self.iteration,
-            "env": self._env.state(),
-            "actor": network_state(ppo.actor),
-            "critic": network_state(ppo.critic),
-            "optimizer": optimizer_state(ppo.optimizer),
-            "learning_rate": float(ppo.learning_rate),  # PPO adapts it
-        }
+        return {**snapshot(self), **ppo_state(self._ppo)}
 
     def load(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        ppo = self._ppo
-        self.iteration = state["iteration"]
-        self._env.load(state["env"])
-        load_network(ppo.actor, state["actor"])
-        load_network(ppo.critic, state["critic"])
-        load_optimizer(ppo.optimizer, state["optimizer"])
-        ppo.learning_rate = state["learning_rate"]
+        """Go on where ``state`` was taken.
+
+        Raises:
+            StateError: it is not of such a training.
+        """
+        restore(self, state, beside=PPO_KEYS)
+        load_ppo(self._ppo, state)
 
 
 def _ppo_config(config: PixelConfig, student: Student, table: NDArray[np.float64] | None) -> dict[str, Any]:

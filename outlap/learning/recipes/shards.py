@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from outlap.driving.task import TEACHER_INPUTS
 from outlap.errors import OutlapError
+from outlap.files import read_bytes
 from outlap.learning.networks.student import AUXILIARY
+from outlap.learning.runs.checkpoint import inside
+from outlap.learning.runs.folder import SHARD_SUFFIX
 from outlap.policy.contract import Observation
-from outlap.states import State
+from outlap.states import State, StateError, check_keys, under
 
 Rows = NDArray[np.int64]
-SUFFIX = ".shard"
 
 
 class Shard(NamedTuple):
@@ -106,7 +108,7 @@ class Shards:
         self.back[rows] = np.minimum(age, self.offsets.max())
         if self._folder is not None:
             if self._writer is None:
-                name = f"{self.steps - 1:08d}{SUFFIX}"
+                name = f"{self.steps - 1:08d}{SHARD_SUFFIX}"
                 self._writer = _Writer(self._folder / name, self.steps - 1)
             # Views, not copies: the ring turns round only long after the iteration, at whose end the writer is done.
             self._writer.write([self._fields[name][rows] for name in self._fields])
@@ -146,20 +148,28 @@ class Shards:
         """Read the shards that ``state`` names.
 
         Raises:
-            OutlapError: one is missing or damaged.
+            OutlapError: one is missing or damaged, or the state is not of such shards.
         """
         assert self._folder is not None
         self.abandon()
-        self._kept = [Shard(*shard) for shard in state["shards"]]
-        self.steps = state["steps"]
+        check_keys(state, ("steps", "shards"))
+        with under("shards"):
+            self._kept = [
+                Shard(str(name), int(first), int(steps), str(sha)) for name, first, steps, sha in state["shards"]
+            ]
+        with under("steps"):
+            self.steps = int(state["steps"])
+        ends = [max(self.steps - self.ring, 0), *(shard.first + shard.steps for shard in self._kept)]
+        firsts = [shard.first for shard in self._kept] + [self.steps]
+        if firsts[0] > ends[0] or firsts[1:] != ends[1:]:
+            raise StateError("do not hold the newest steps, one after the other", "shards")
         for shard in self._kept:
-            path = self._folder / Path(shard.name).name
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise OutlapError(f"{path}: cannot read the run's data: {error.strerror or error}.") from error
+            path = inside(self._folder, shard.name)
+            content = read_bytes(path, "run's data", shard.steps * self.record.itemsize, follow=False)
             if hashlib.sha256(content).hexdigest() != shard.sha256:
                 raise OutlapError(f"{path}: the run's data are damaged, so it cannot go on: start it anew.")
+            if len(content) != shard.steps * self.record.itemsize:
+                raise StateError(f"name {path.name}, which is of another size", "shards")
             records = np.frombuffer(content, self.record)
             for index, record in enumerate(records, shard.first):
                 if index >= self.steps - self.ring:
@@ -209,7 +219,8 @@ class _Writer:
 
     def _run(self) -> None:
         try:
-            with self.path.open("wb", buffering=0) as file:
+            self.path.unlink(missing_ok=True)  # left by a run that was killed; and no link is written through
+            with self.path.open("xb", buffering=0) as file:
                 while (parts := self._queue.get()) is not None:
                     for part in parts:
                         data = part.view(np.uint8).reshape(-1).data

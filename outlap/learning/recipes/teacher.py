@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 import numpy as np
@@ -18,9 +18,9 @@ from tensordict import TensorDict
 from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
 from outlap.learning.networks.categorical import CategoricalDistribution
-from outlap.learning.runs.checkpoint import load_network, load_optimizer, network_state, optimizer_state
+from outlap.learning.networks.weights import PPO_KEYS, load_network, load_ppo, network_state, ppo_state
 from outlap.learning.settings import TeacherConfig
-from outlap.states import State
+from outlap.states import State, restore, snapshot
 from outlap.vehicle import dynamics
 
 
@@ -91,6 +91,8 @@ class TeacherTraining:
         config: PPO's numbers; the schedule counts iterations.
     """
 
+    STATE: ClassVar = {"iteration": "iteration", "task": "task", "learning_rate": "_ppo.learning_rate"}
+
     def __init__(self, task: DrivingTask, config: TeacherConfig) -> None:
         self.task, self.config = task, config
         self.iteration = 0  # the next one
@@ -156,27 +158,18 @@ class TeacherTraining:
 
     def state(self) -> State:
         """All that the next iteration depends on, except torch's own random stream."""
-        ppo = self._ppo
-        return {
-            "iteration": self.iteration,
-            "task": self.task.state(),
-            "actor": network_state(ppo.actor),
-            "critic": network_state(ppo.critic),
-            "optimizer": optimizer_state(ppo.optimizer),
-            "learning_rate": float(ppo.learning_rate),  # PPO adapts it
-        }
+        return {**snapshot(self), **ppo_state(self._ppo)}
 
     def load(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        ppo = self._ppo
-        self.iteration = state["iteration"]
-        self.task.load(state["task"])
-        load_network(ppo.actor, state["actor"])
-        load_network(ppo.critic, state["critic"])
-        load_optimizer(ppo.optimizer, state["optimizer"])
-        ppo.learning_rate = state["learning_rate"]
-        for group in ppo.optimizer.param_groups:
-            group["lr"] = state["learning_rate"]
+        """Go on where ``state`` was taken.
+
+        Raises:
+            StateError: it is not of such a training.
+        """
+        restore(self, state, beside=PPO_KEYS)
+        load_ppo(self._ppo, state)
+        for group in self._ppo.optimizer.param_groups:
+            group["lr"] = self._ppo.learning_rate  # PPO adapts it
 
 
 def _ppo_config(config: TeacherConfig, table: NDArray[np.float64] | None) -> dict[str, Any]:

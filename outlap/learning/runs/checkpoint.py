@@ -1,30 +1,35 @@
 """A run's checkpoint: a folder that always holds one whole state, whatever kills the run while it saves.
 
-``checkpoint.json`` says what the run is and names the other files with their SHA-256: the arrays of the state
-(``state-<iteration>.npz``) and the student's data (``*.shard``). It is replaced last, in one rename, so that it always
-names whole files; only then are those removed that it names no more. Numbers and arrays are all that these files can
-hold: nothing in them is ever unpickled or executed.
+``checkpoint.json`` says what the run is, how far it is, and names the other files with their SHA-256: the arrays of the
+state (``state-<iteration>.npz``) and the student's data (``*.shard``). It is replaced last, in one rename, so that it
+always names whole files; only then are those removed that it names no more. Numbers and arrays are all that these files
+can hold: nothing in them is ever unpickled or executed, and nothing is read or written through a link.
+
+FORMAT is the number of the keys that a state holds (:mod:`outlap.states`). A state of another format is refused in one
+sentence, since no run could go on with it bit for bit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
+from outlap import __version__
 from outlap.errors import OutlapError
-from outlap.files import read_bytes, write_atomic
-from outlap.learning.recipes.shards import SUFFIX
-from outlap.states import State
+from outlap.files import read_bytes, validate, write_atomic
+from outlap.learning.runs.folder import CHECKPOINT_INDEX, SHARD_SUFFIX
+from outlap.learning.runs.records import Index, Reached, Versioned, read_json
+from outlap.states import State, StateError
 
-FORMAT = 1
-INDEX = "checkpoint.json"
+FORMAT = 2
 LARGEST = 1 << 30  # bytes of a state's arrays, above which a file is not one of ours
 
 
@@ -35,13 +40,16 @@ class Checkpoint(NamedTuple):
     state: State  # arrays are numpy's, whatever they were
 
 
-def save_checkpoint(folder: Path, name: str, about: dict[str, Any], state: State, keep: list[str]) -> None:
+def save_checkpoint(
+    folder: Path, name: str, about: dict[str, Any], reached: Reached, state: State, keep: list[str]
+) -> None:
     """Put a state in the place of the one before it.
 
     Args:
         folder: the checkpoint's; made where missing.
         name: of this state, another than the last one's.
         about: what the run is, as JSON can hold it.
+        reached: how far it is, for whoever lists runs.
         state: see :data:`outlap.states.State`.
         keep: names of the other files in the folder that the state needs.
 
@@ -55,14 +63,38 @@ def save_checkpoint(folder: Path, name: str, about: dict[str, Any], state: State
     content = stream.getvalue()
     file = f"state-{name}.npz"
     write_atomic(folder / file, content)
+    digest = hashlib.sha256(content).hexdigest()
     index = {
         "format": FORMAT,
         "about": about,
-        "arrays": {"file": file, "sha256": hashlib.sha256(content).hexdigest()},
+        "reached": reached.model_dump(mode="json"),
+        "arrays": {"file": file, "sha256": digest},
         "state": plain,
     }
-    write_atomic(folder / INDEX, json.dumps(index) + "\n")
+    write_atomic(folder / CHECKPOINT_INDEX, json.dumps(index) + "\n")
     tidy(folder, [file, *keep])
+
+
+def read_index(folder: Path) -> Index | None:
+    """What a checkpoint says of its run, whatever format its state has; None where there is no checkpoint.
+
+    Raises:
+        OutlapError: the index is damaged, or of a newer Outlap.
+    """
+    path = folder / CHECKPOINT_INDEX
+    try:
+        content = read_json(path, "checkpoint")
+        if content is None:
+            return None
+        versioned = validate(content, Versioned, str(path), "checkpoint")
+        if versioned.format <= FORMAT:
+            return validate(content, Index, str(path), "checkpoint")
+    except OutlapError as error:
+        raise OutlapError(f"{error} {ANEW}") from error
+    raise OutlapError(
+        f"{path}: the checkpoint is of format {versioned.format}, of a newer Outlap than this one, which reads "
+        f"{FORMAT}: install that, or choose another folder."
+    )
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
@@ -71,65 +103,106 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     Raises:
         OutlapError: the checkpoint is damaged or another version's.
     """
-    path = folder / INDEX
-    if not path.exists():
+    index = read_index(folder)
+    if index is None:
         return None
+    path = folder / CHECKPOINT_INDEX
+    if index.format != FORMAT:
+        raise OutlapError(f"{path}: {old_format(index)}")
+    arrays_at = inside(folder, index.arrays.file)
+    content = read_bytes(arrays_at, "checkpoint", LARGEST, follow=False)
+    if hashlib.sha256(content).hexdigest() != index.arrays.sha256:
+        raise OutlapError(f"{arrays_at}: the checkpoint is damaged (its digest differs). {ANEW}")
     try:
-        index = json.loads(read_bytes(path, "checkpoint"))
-        if index["format"] != FORMAT:
-            raise OutlapError(f"{path}: the checkpoint is of format {index['format']}, this Outlap reads {FORMAT}.")
-        name, digest = index["arrays"]["file"], index["arrays"]["sha256"]
-        arrays_at = folder / Path(name).name
-        content = read_bytes(arrays_at, "checkpoint", LARGEST)
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise OutlapError(f"{arrays_at}: the checkpoint is damaged (its digest differs): start the run anew.")
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-            raise ValueError("something else than arrays")
-        return Checkpoint(index["about"], _with_arrays(index["state"], "", arrays))
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise OutlapError(f"{path}: the checkpoint is damaged: start the run anew.") from error
+        return Checkpoint(index.about, _with_arrays(index.state, "", _arrays(content)))
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        OSError,
+        MemoryError,
+        RecursionError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise OutlapError(f"{arrays_at}: the checkpoint is damaged. {ANEW}") from error
+
+
+ANEW = "Start the run anew in another folder, or remove this checkpoint first."
+
+
+def old_format(index: Index) -> str:
+    """Why no run goes on with the checkpoint of ``index``, which is of an older FORMAT, and what can be done."""
+    way = (
+        "to go on from this finished run, train it anew"
+        if index.finished
+        else "finish the run with the version that began it, or start anew in another folder"
+    )
+    writer = f"{'an earlier build of ' if index.outlap == __version__ else ''}Outlap {index.outlap}"
+    return (
+        f"the checkpoint is of format {index.format}, written by {writer}, and this Outlap ({__version__}) goes on "
+        f"with format {FORMAT} only: {way}; the policy that the run has made still works."
+    )
+
+
+def inside(folder: Path, name: object) -> Path:
+    """The path of the file ``name`` of a checkpoint's folder.
+
+    Raises:
+        OutlapError: it would lie elsewhere.
+    """
+    if not isinstance(name, str) or name != Path(name).name or name.startswith(".") or "\0" in name:
+        raise OutlapError(
+            f"{folder / CHECKPOINT_INDEX}: the checkpoint names the file {str(name)!r:.80}, which is not in its own "
+            f"folder. {ANEW}"
+        )
+    return folder / name
+
+
+@contextlib.contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Within a ``with`` block, word a :class:`StateError` for whoever resumes the run of a checkpoint's folder.
+
+    Raises:
+        OutlapError: instead of it.
+    """
+    try:
+        yield
+    except StateError as error:
+        raise OutlapError(
+            f"{folder / CHECKPOINT_INDEX}: the checkpoint does not fit its run: {str(error).rstrip('.')}. {ANEW}"
+        ) from error
 
 
 def tidy(folder: Path, keep: list[str]) -> None:
-    """Remove a checkpoint's files from ``folder``, temporary ones too, except those of the names ``keep``."""
-    for path in folder.iterdir():
-        ours = path.suffix in (SUFFIX, ".npz") or path.name.startswith(".")
-        if ours and path.name not in keep:
-            path.unlink(missing_ok=True)
+    """Remove a checkpoint's files from ``folder``, temporary ones too, except those of the names ``keep``.
+
+    Raises:
+        OutlapError: one of them cannot be removed.
+    """
+    try:
+        for path in folder.iterdir():
+            ours = path.suffix in (SHARD_SUFFIX, ".npz") or path.name.startswith(".")
+            if ours and path.name not in keep:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutlapError(f"cannot remove {error.filename}: {error.strerror or error}.") from error
 
 
-def network_state(network: torch.nn.Module) -> State:
-    """A network's weights."""
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+def _arrays(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an ``.npz`` file.
 
-
-def load_network(network: torch.nn.Module, state: State) -> None:
-    """Fill the weights in place, so that who shares them shares these, too."""
-    network.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in state.items()})
-
-
-def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
-    """The moments and step counts of each parameter, in the order of the parameters."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    return {
-        str(index): {name: value.detach().clone() for name, value in optimizer.state[p].items()}
-        for index, p in enumerate(parameters)
-        if p in optimizer.state
-    }
-
-
-def load_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
-    """Give an optimizer back its moments, laid out in memory as its parameters are."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for index, moments in state.items():
-        parameter = parameters[int(index)]
-        for name, value in moments.items():
-            saved = torch.from_numpy(np.asarray(value))
-            # A fused optimizer walks through memory: its moments must lie there in the order of the weights.
-            like = torch.empty_like(parameter) if saved.shape == parameter.shape else torch.empty_like(saved)
-            optimizer.state[parameter][name] = like.copy_(saved).requires_grad_(False)
+    Raises:
+        ValueError: it holds something else, or more than it may; and what numpy and zipfile raise.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("compressed")  # we never do, and a small file could become a huge one
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = {key: file[key] for key in file.files}
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError("something else than arrays")
+    return arrays
 
 
 def _without_arrays(state: State, path: str, arrays: dict[str, np.ndarray]) -> State:
@@ -140,8 +213,6 @@ def _without_arrays(state: State, path: str, arrays: dict[str, np.ndarray]) -> S
         at = f"{path}{key}"
         if isinstance(value, dict):
             plain[key] = _without_arrays(value, f"{at}/", arrays)
-        elif isinstance(value, torch.Tensor):
-            arrays[at] = value.detach().contiguous().numpy()
         elif isinstance(value, np.ndarray):
             arrays[at] = value
         else:

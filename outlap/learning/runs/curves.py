@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outlap.files import replaced
-from outlap.states import State
+from outlap.states import State, check_keys, under
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-FOLDER = "tensorboard"
 # What is drawn, from top to bottom: name of the measure, and what it means.
 DRAWN = (
     ("reward", "reward a step"),
@@ -26,11 +25,11 @@ class Curves:
     """Measures over a run's iterations.
 
     Args:
-        folder: the run's; TensorBoard's event files go into a folder of it.
+        folder: for TensorBoard's event files.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / FOLDER
+        self._folder = folder
         self._rows: list[tuple[str, float, dict[str, float]]] = []  # stage, s since the run began, measures
         self._writer: SummaryWriter | None = None
 
@@ -56,8 +55,16 @@ class Curves:
         return {"rows": [list(row) for row in self._rows]}
 
     def load(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        self._rows = [(stage, seconds, measures) for stage, seconds, measures in state["rows"]]
+        """Go on where ``state`` was taken.
+
+        Raises:
+            StateError: it holds no measures.
+        """
+        with under("rows"):
+            self._rows = [
+                (str(stage), float(seconds), {str(name): float(value) for name, value in measures.items()})
+                for stage, seconds, measures in check_keys(state, ("rows",))["rows"]
+            ]
 
     def draw(self, path: Path) -> None:
         """The curves over time as a PNG picture."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -14,12 +13,13 @@ import yaml
 
 from outlap import __version__
 from outlap.driving.reward.reward import BUILT_IN
-from outlap.driving.reward.user_reward import COPY
 from outlap.files import write_atomic
 from outlap.learning.config import Recipe
 from outlap.learning.networks.student import Student, export
 from outlap.learning.runs.curves import Curves
 from outlap.learning.runs.film import LapFilm
+from outlap.learning.runs.folder import REWARD_COPY, LearningFolder
+from outlap.learning.runs.records import Evaluation, Summary, ValidationLap
 from outlap.learning.runs.validation import Score, Validation
 from outlap.policy.contract import Contract, Envelope
 from outlap.policy.file import write_policy
@@ -29,8 +29,6 @@ from outlap.vehicle.car import Car
 
 TRANSPORT = 0.03  # s from a frame's exposure to its command that a live graph may add to the delays trained with
 LIBRARIES = ("numpy", "torch", "rsl-rl-lib", "numba", "scipy")  # whose versions decide what a seed leads to
-TRAINING, POLICY, SUMMARY = "training.yaml", "policy.onnx", "summary.json"
-EVALUATION, CURVES, FILM = "evaluation.json", "curves.png", "laps.mp4"
 
 
 class Results:
@@ -38,30 +36,31 @@ class Results:
 
     Args:
         config, car, seed: what made them.
-        out: the run's folder.
+        folder: the run's, or the lesson's.
     """
 
-    def __init__(self, config: Recipe, car: Car, seed: int, out: Path) -> None:
-        self.config, self.car, self.seed, self.out = config, car, seed, out
+    def __init__(self, config: Recipe, car: Car, seed: int, folder: LearningFolder) -> None:
+        self.config, self.car, self.seed, self.folder = config, car, seed, folder
+        self._of_a_policy = (folder.summary_file, folder.evaluation_file, folder.curves_file, folder.film_file)
 
     def tidy(self) -> None:
         """Remove what a killed run left half-written beside its results."""
-        for name in (TRAINING, POLICY, SUMMARY, EVALUATION, CURVES, FILM):
-            for left in self.out.glob(f".{name}.*"):
+        for path in (self.folder.training_file, self.folder.policy_file, *self._of_a_policy):
+            for left in path.parent.glob(f".{path.name}.*"):
                 left.unlink(missing_ok=True)
 
-    def publish(self, student: Student, name: str = POLICY) -> str:
-        """Write the student as it is into the policy file ``name``; returns its digest.
+    def publish(self, student: Student, path: Path | None = None) -> str:
+        """Write the student as it is into a policy file, by default the folder's; returns its digest.
 
         Raises:
             OutlapError: the folder cannot be written.
         """
-        for left in (SUMMARY, EVALUATION, CURVES, FILM):  # of an earlier run: they tell of another policy
-            (self.out / left).unlink(missing_ok=True)
-        write_atomic(self.out / TRAINING, _as_yaml(self.config, self.car, self.seed))
+        for left in self._of_a_policy:  # of an earlier run: they tell of another policy
+            left.unlink(missing_ok=True)
+        write_atomic(self.folder.training_file, self._configuration())
         # A copy, since the exporter lays the weights out in memory in its own way.
         network = export(copy.deepcopy(student), self.config.observation, self.config.task.action)
-        return write_policy(self.out / name, network, contract(self.config, self.car, self.seed))
+        return write_policy(path or self.folder.policy_file, network, contract(self.config, self.car, self.seed))
 
     def report(self, student: Student, curves: Curves, seed: int) -> Score:
         """Drive a last lap on all shipped tracks, and write the evaluation, the curves and the film.
@@ -75,26 +74,37 @@ class Results:
         promise = contract(self.config, self.car, self.seed)
         film = LapFilm(self.config.task.rate_hz)
         score = Validation(config, self.car, self.config.task, promise, seed)(student, watch=film.add)
-        film.write(self.out / FILM)
-        curves.draw(self.out / CURVES)
+        film.write(self.folder.film_file)
+        curves.draw(self.folder.curves_file)
         times = [lap.lap_time_s for lap in score.laps if lap.lap_time_s is not None]
-        evaluation = {
-            "clean_fraction": score.clean_laps,
-            "mean_lap_time_s": round(float(np.mean(times)), 3) if times else None,
-            "randomization": "validation.randomization of training.yaml",
-            "laps": [lap._asdict() for lap in score.laps],
-        }
-        write_atomic(self.out / EVALUATION, json.dumps(evaluation, indent=1) + "\n")
+        evaluation = Evaluation(
+            clean_fraction=score.clean_laps,
+            mean_lap_time_s=round(float(np.mean(times)), 3) if times else None,
+            randomization=f"validation.randomization of {self.folder.training_file.name}",
+            laps=tuple(ValidationLap(**lap._asdict()) for lap in score.laps),
+        )
+        write_atomic(self.folder.evaluation_file, evaluation.text(indent=1))
         return score
 
     def summarise(self, digest: str, measured: dict[str, Any]) -> None:
-        """Write the summary: ``measured``, and what the policy is.
+        """Write the summary: ``measured``, the other fields of :class:`Summary`, and what the policy is.
 
         Raises:
             OutlapError: the folder cannot be written.
         """
-        summary = {"policy": POLICY, "digest": digest, "seed": self.seed, "car": self.car.name, **measured}
-        write_atomic(self.out / SUMMARY, json.dumps({**summary, "versions": versions()}, indent=2) + "\n")
+        name = self.folder.policy_file.name
+        summary = Summary(
+            policy=name, digest=digest, seed=self.seed, car=self.car.name, **measured, versions=versions()
+        )
+        write_atomic(self.folder.summary_file, summary.text(indent=2))
+
+    def _configuration(self) -> str:
+        """The full configuration as YAML; its training part can be given to ``outlap train --config`` again."""
+        content = self.config.model_dump(mode="json")
+        if self.config.reward != BUILT_IN:
+            content["reward"] = REWARD_COPY  # it lies beside
+        made_by = f"outlap {__version__}, car {self.car.name}, seed {self.seed}"
+        return f"# What made the policy beside this file: {made_by}.\n{yaml.safe_dump(content, sort_keys=False)}"
 
 
 def contract(config: Recipe, car: Car, seed: int) -> Contract:
@@ -120,12 +130,3 @@ def contract(config: Recipe, car: Car, seed: int) -> Contract:
 def versions() -> dict[str, str]:
     """Of everything that decides what a seed leads to."""
     return {"outlap": __version__, "python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
-
-
-def _as_yaml(config: Recipe, car: Car, seed: int) -> str:
-    """The full configuration of a run; its training part can be given to ``outlap train --config`` again."""
-    content = config.model_dump(mode="json")
-    if config.reward != BUILT_IN:
-        content["reward"] = COPY  # it lies beside
-    heading = f"# What made the policy beside this file: outlap {__version__}, car {car.name}, seed {seed}.\n"
-    return heading + yaml.safe_dump(content, sort_keys=False)

@@ -1,15 +1,13 @@
 """One training run: from nothing to a verified policy file in a folder of its own.
 
 A run is a sequence of stages and a stage one of iterations. After each iteration the whole run is written to
-``OUT/checkpoint``, so that a run which is killed goes on where it was, and ends with the same weights, bit for bit.
+its checkpoint, so that a run which is killed goes on where it was, and ends with the same weights, bit for bit.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -21,32 +19,34 @@ from outlap.driving.reward.reward import BUILT_IN
 from outlap.driving.reward.user_reward import keep_copy, opened_reward
 from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
-from outlap.files import validate
-from outlap.learning.config import AnyTraining, PixelTrainingConfig, TrainingConfig, checked_training
+from outlap.learning.config import AnyTraining, PixelTrainingConfig, TrainingConfig
 from outlap.learning.networks.student import Student
+from outlap.learning.networks.weights import network_state
 from outlap.learning.recipes.distill import Distiller
 from outlap.learning.recipes.pixels import PixelTraining
 from outlap.learning.recipes.stage import Progress, Report, Stage
 from outlap.learning.recipes.teacher import TeacherTraining
-from outlap.learning.runs.checkpoint import load_checkpoint, network_state, save_checkpoint, tidy
+from outlap.learning.runs.begun import read_run
+from outlap.learning.runs.checkpoint import FORMAT, fitting, old_format, read_index, save_checkpoint
 from outlap.learning.runs.control import Control
-from outlap.learning.runs.curves import FOLDER as TENSORBOARD
 from outlap.learning.runs.curves import Curves
-from outlap.learning.runs.results import POLICY, Results, contract, versions
+from outlap.learning.runs.disk import full_disk_told, make_room
+from outlap.learning.runs.folder import RunFolder
+from outlap.learning.runs.records import About, Reached
+from outlap.learning.runs.results import Results, contract, versions
 from outlap.learning.runs.validation import Score, Validation
 from outlap.simulation.cameras import Eyes
 from outlap.simulation.rendering.warming import Warming
-from outlap.states import State
+from outlap.states import State, StateError, check_keys, under
 from outlap.track.generate import generate_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
 
 __all__ = ["Progress", "Report", "contract", "interrupted", "resume", "train"]
 
-FOLDER = "checkpoint"
-BESIDE = 60_000_000  # bytes of everything in a run's folder but its pictures, generously
-OTHERS = 300  # bytes of what is kept with each picture
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says when there is no more room
+# Of a run's state in its checkpoint: before the first stage, and besides the stage's own, which stands under its name.
+BEGINNING = ("stage", "seconds")
+KEYS = (*BEGINNING, "begun", "first_clean", "best", "curves", "torch")
 
 
 def train(
@@ -78,12 +78,16 @@ def train(
         StoppedError: ``control`` stopped the run, which can be resumed.
     """
     contract(config, car, seed).check_car(car, "a policy of this training file")  # now, not after minutes
-    held = load_checkpoint(out / FOLDER)
-    if held is not None and not held.about["finished"]:
+    folder = RunFolder(out)
+    folder.check_own()
+    held = read_index(folder.checkpoint_folder)
+    if held is not None and not held.finished:
+        if held.format != FORMAT:
+            raise OutlapError(f"{folder.checkpoint_index}: {old_format(held)}")
         raise OutlapError(
             f"{out} holds an unfinished run: go on with it (outlap train --resume {out}), or choose another folder."
         )
-    return _Run(config, car, out, seed, report, control, elapsed).go(None)
+    return _Run(config, car, folder, seed, report, control, elapsed).go(None)
 
 
 def resume(out: Path, report: Report | None = None, control: Control | None = None, elapsed: float = 0.0) -> Path:
@@ -93,24 +97,23 @@ def resume(out: Path, report: Report | None = None, control: Control | None = No
         OutlapError: there is no unfinished run, or it was begun with other versions of what decides its results; and
             as :func:`train`.
     """
-    held = load_checkpoint(out / FOLDER)
+    folder = RunFolder(out)
+    folder.check_own()
+    index = read_index(folder.checkpoint_folder)
+    if index is not None and index.finished:
+        raise OutlapError(f"the run in {out} is finished: its policy is {folder.policy_file}.")
+    held = read_run(folder)
     if held is None:
         raise OutlapError(f"{out} holds no run to resume: start one with outlap train --out {out}.")
-    about = held.about
-    if about["finished"]:
-        raise OutlapError(f"the run in {out} is finished: its policy is {out / 'policy.onnx'}.")
-    changed = [
-        f"{name} {was}, not {now}" for name, now in versions().items() if (was := about["versions"][name]) != now
-    ]
+    began = held.about.versions
+    changed = [f"{name} {was}, not {now}" for name, now in versions().items() if (was := began.get(name)) != now]
     if changed:
         raise OutlapError(
             f"the run in {out} was begun with {' and '.join(changed)}, so it cannot go on bit for bit: install that, "
             "or start a run in another folder."
         )
-    where = str(out / FOLDER)
-    config = checked_training(about["config"], where, "checkpoint")
-    car = validate(about["car"], Car, where, "checkpoint")
-    return _Run(config, car, out, about["seed"], report, control, elapsed).go(held.state)
+    with fitting(folder.checkpoint_folder):
+        return _Run(held.config, held.car, folder, held.about.seed, report, control, elapsed).go(held.state)
 
 
 def interrupted(out: Path, config: AnyTraining, car: Car, seed: int) -> bool:
@@ -119,19 +122,20 @@ def interrupted(out: Path, config: AnyTraining, car: Car, seed: int) -> bool:
     Raises:
         OutlapError: what the folder holds is damaged.
     """
-    held = load_checkpoint(out / FOLDER)
+    held = read_index(RunFolder(out).checkpoint_folder)
     return held is not None and held.about == _about(config, car, seed)
 
 
-def _about(config: AnyTraining, car: Car, seed: int) -> dict[str, Any]:
+def _about(config: AnyTraining, car: Car, seed: int, finished: bool = False) -> dict[str, Any]:
     """What a run is, as its checkpoint says."""
-    return {
-        "finished": False,
-        "versions": versions(),
-        "seed": seed,
-        "car": car.model_dump(mode="json"),
-        "config": config.model_dump(mode="json"),
-    }
+    about = About(
+        finished=finished,
+        versions=versions(),
+        seed=seed,
+        car=car.model_dump(mode="json"),
+        config=config.model_dump(mode="json"),
+    )
+    return about.model_dump(mode="json")
 
 
 class _Run:
@@ -141,19 +145,19 @@ class _Run:
         self,
         config: AnyTraining,
         car: Car,
-        out: Path,
+        folder: RunFolder,
         seed: int,
         report: Report | None,
         control: Control | None,
         elapsed: float,
     ) -> None:
-        self.config, self.car, self.out, self.seed = config, car, out, seed
+        self.config, self.car, self.folder, self.out, self.seed = config, car, folder, folder.path, seed
         self._tell = report or (lambda progress: None)
         self._control = control or Control()
         self._began = time.perf_counter() - elapsed
-        self._folder = out / FOLDER
-        self._results = Results(config, car, seed, out)
-        self._curves = Curves(out)
+        self._folder = folder.checkpoint_folder
+        self._results = Results(config, car, seed, folder)
+        self._curves = Curves(folder.tensorboard_folder)
         self._streams = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(8)]
         self._student: Student | None = None
         self._validation: Validation | None = None
@@ -169,34 +173,24 @@ class _Run:
 
     def go(self, state: State | None) -> Path:
         """From ``state``, or from the beginning, to the end."""
-        try:
-            with contextlib.closing(self._curves), contextlib.closing(Warming()) as warming:
-                return self._go(state, warming)
-        except (OutlapError, OSError) as error:
-            cause = error if isinstance(error, OSError) else error.__cause__
-            if not isinstance(cause, OSError) or cause.errno not in FULL:
-                raise
-            raise OutlapError(
-                f"there is no more room: {str(error).rstrip('.')}; the run takes about {_size(self._room())} in all "
-                f"and {_size(shutil.disk_usage(self._folder).free)} are free there. What it has learned is safe: make "
-                f"room, then go on with outlap train --resume {self.out}."
-            ) from error
+        with (
+            full_disk_told(self.folder, self.config),
+            contextlib.closing(self._curves),
+            contextlib.closing(Warming()) as warming,
+        ):
+            return self._go(state, warming)
 
     def _go(self, state: State | None, warming: Warming) -> Path:
         config = self.config
         if state is None:
-            self._make_room()
-            keep_copy(config.reward, self.out, resuming=False)
+            make_room(self.folder, self.config)
+            keep_copy(config.reward, self.folder.reward_file, resuming=False)
             state = {"stage": "", "seconds": self.seconds}
-            save_checkpoint(self._folder, "begin", self._about, state, [])
+            save_checkpoint(self._folder, "begin", self._about, Reached(stage="", done=0, total=0), state, [])
         else:
-            keep_copy(config.reward, self.out, resuming=True)
+            keep_copy(config.reward, self.folder.reward_file, resuming=True)
             self._results.tidy()
-            self._began -= state["seconds"]
-        if state["stage"]:
-            self._curves.load(state["curves"])
-            self._begun, self._first_clean = state["begun"], state["first_clean"]
-            self._best = None if state["best"] is None else Score(*state["best"])
+            self._take(state)
         torch.manual_seed(self.seed)
         tracks = self._tracks()
         pixels = isinstance(config, PixelTrainingConfig)
@@ -209,7 +203,7 @@ class _Run:
             ppo.cars,
             self._streams[5],
             ppo.discount,
-            self.out / "reward.log",
+            self.folder.reward_log,
         ) as reward:
             # Who learns from rewards: the teacher, or what drives in the end.
             task = DrivingTask(
@@ -269,8 +263,10 @@ class _Run:
         """The rest of a stage."""
         self._begun.setdefault(name, self.seconds)
         if state["stage"] == name:
-            stage.load(state[name])
-            torch.set_rng_state(torch.from_numpy(state["torch"]))
+            with under(name):
+                stage.load(state[name])
+            with under("torch"):
+                torch.set_rng_state(torch.from_numpy(state["torch"]))
         while stage.iteration < stage.iterations:
             began, before = self.seconds, stage.frames
             measures = stage.iterate(self._between)
@@ -303,7 +299,9 @@ class _Run:
         """Called between steps: what is asked of the run."""
         now, student = time.perf_counter(), self._student
         # Kept beside the run's own policy.
-        keep = None if student is None else (lambda: self._results.publish(student, f"policy-{self.seconds:.0f}s.onnx"))
+        keep = (
+            None if student is None else (lambda: self._results.publish(student, self.folder.kept_policy(self.seconds)))
+        )
         self._control.check(keep)
         self._began += time.perf_counter() - now
 
@@ -316,11 +314,43 @@ class _Run:
             "first_clean": self._first_clean,
             "best": None if self._best is None else [self._best.clean_laps, self._best.lap_time],
             "curves": self._curves.state(),
-            "torch": torch.get_rng_state(),
+            "torch": torch.get_rng_state().numpy(),
             name: inner,
         }
         shards = [shard[0] for shard in inner.get("shards", {}).get("shards", [])]
-        save_checkpoint(self._folder, f"{name}-{stage.iteration}", self._about, state, shards)
+        clean, lap_time = (None, None) if self._best is None else self._best[:2]
+        reached = Reached(
+            stage=name,
+            done=stage.iteration,
+            total=stage.iterations,
+            clean_laps=clean,
+            lap_time_s=lap_time if lap_time is not None and math.isfinite(lap_time) else None,
+        )
+        save_checkpoint(self._folder, f"{name}-{stage.iteration}", self._about, reached, state, shards)
+
+    def _take(self, state: State) -> None:
+        """Go on where :meth:`_save` left off, or from the state of a run that had only begun.
+
+        Raises:
+            StateError: it is neither's.
+        """
+        stage = state.get("stage")
+        stages = ("student",) if isinstance(self.config, PixelTrainingConfig) else ("teacher", "student")
+        if stage not in ("", *stages):
+            raise StateError("is no stage of the recipe", "stage")
+        check_keys(state, (*KEYS, stage) if stage else BEGINNING)
+        with under("seconds"):
+            self._began -= float(state["seconds"])
+        if not stage:
+            return
+        with under("curves"):
+            self._curves.load(state["curves"])
+        with under("begun"):
+            self._begun = {str(name): float(seconds) for name, seconds in state["begun"].items()}
+        with under("first_clean"):
+            self._first_clean = None if state["first_clean"] is None else float(state["first_clean"])
+        with under("best"):
+            self._best = None if state["best"] is None else _score(*state["best"])
 
     def _finish(self, learned: Distiller | PixelTraining) -> Path:
         """Write the run's results; its policy is the student as it is at the schedule's end."""
@@ -343,8 +373,10 @@ class _Run:
         state: State = {"stage": "end", "student": network_state(learned.student)}
         if isinstance(learned, Distiller):
             state["teacher"] = learned.teacher.state()
-        save_checkpoint(self._folder, "end", {**self._about, "finished": True}, state, [])
-        return self.out / POLICY
+        about = _about(self.config, self.car, self.seed, finished=True)
+        reached = Reached(stage="end", done=0, total=0)
+        save_checkpoint(self._folder, "end", about, reached, state, [])
+        return self.folder.policy_file
 
     def _tracks(self) -> TrackSet:
         rng = np.random.default_rng(self._streams[0])
@@ -355,30 +387,6 @@ class _Run:
             self._tell(Progress("tracks", index + 1, self.config.tracks, {}))
         return TrackSet(tracks)
 
-    def _room(self) -> int:
-        """Bytes that the run takes on the disk, about."""
-        if isinstance(self.config, PixelTrainingConfig):
-            return BESIDE
-        config, view = self.config.distill, self.config.view
-        pictures = min(config.window, config.steps * config.cars) + config.iteration_steps * config.cars
-        return pictures * (view.width * view.height + OTHERS) + BESIDE
 
-    def _make_room(self) -> None:
-        """Remove what an earlier run left in the checkpoint's folder, and see that there is room for this one.
-
-        Raises:
-            OutlapError: there is not.
-        """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        tidy(self._folder, [])
-        shutil.rmtree(self.out / TENSORBOARD, ignore_errors=True)
-        free = shutil.disk_usage(self._folder).free
-        if free < self._room():
-            raise OutlapError(
-                f"{self.out}: the run takes about {_size(self._room())} there and only {_size(free)} are free: make "
-                "room, choose another folder, or lower distill.window."
-            )
-
-
-def _size(count: float) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+def _score(clean_laps: float, lap_time: float) -> Score:
+    return Score(float(clean_laps), float(lap_time))

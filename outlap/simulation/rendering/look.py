@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,8 @@ SCALARS = np.dtype(
 @dataclass
 class Looks:
     """The looks of n cars; a row may be overwritten when its car starts anew."""
+
+    STATE: ClassVar = {name: name for name in ("scalars", "colours", "boxes", "box_colours")}
 
     scalars: NDArray[np.void]  # (n,) of SCALARS
     colours: NDArray[np.float32]  # (n, 8, 3) grey levels 0..255
