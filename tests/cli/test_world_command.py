@@ -18,6 +18,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_a_route_becomes_a_folder_with_track_and_world(
     outlap: Callable, ring: Track, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def test_standing_still_is_not_completed(constant_policy: Constant, ring: Track,
     assert trial.mean_speed == 0
 
 
+@pytest.mark.slow
 def test_every_kind_of_car_and_look_can_be_drawn(constant_policy: Constant, ring: Track, car: Car) -> None:
     policy = constant_policy(1 / 1.2, 1.0)
     varied = drove(policy, [ring], car, 4, 1, "full")
@@ -65,6 +66,7 @@ def test_every_kind_of_car_and_look_can_be_drawn(constant_policy: Constant, ring
     assert drove(policy, [ring], car, 4, 1, "full") == varied
 
 
+@pytest.mark.slow
 def test_a_lap_is_the_same_whoever_drives_beside_it(constant_policy: Constant, ring: Track, car: Car) -> None:
     """With all randomization, and a policy whose steering depends on every pixel."""
     pilot, full = PolicyPilot(load_policy(constant_policy(1 / 1.2, 1.4, 0.2), car=car)), load_randomization("full")

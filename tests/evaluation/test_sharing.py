@@ -17,6 +17,8 @@ from outlap.simulation.randomization import OFF, load_randomization
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
+pytestmark = pytest.mark.slow
+
 Constant = Callable[..., Path]
 
 

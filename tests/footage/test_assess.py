@@ -54,6 +54,7 @@ def test_a_policy_that_does_not_look_is_found_out(
     assert report.total.mirror_consistency == 0
 
 
+@pytest.mark.slow
 def test_the_camera_is_found_from_the_pictures(policy: Policy, recording: Path, car: Car) -> None:
     found = mounted([read_tub(recording)], policy.contract.observation.view)
     lens = found.camera.lens

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -194,6 +194,14 @@ def test_a_program_without_a_guard_is_told(tmp_path: Path) -> None:
 # The end.
 
 
+@pytest.fixture
+def interrupted() -> Iterator[None]:
+    """Ctrl-C is answered as Python does, also where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class StopError(Exception):
     """Somebody wants no more."""
 
@@ -211,7 +219,8 @@ def test_an_exception_here_ends_all_workers(tmp_path: Path) -> None:
 def program_of_two_workers(function: str, folder: Path) -> subprocess.Popen:
     """A Python program, in a group of its own, with two jobs that never end."""
     code = f"""
-        import sys
+        import signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
         sys.path.insert(0, {str(Path(functions.__file__).parent)!r})
         import pathlib
         import job_functions
@@ -225,6 +234,7 @@ def program_of_two_workers(function: str, folder: Path) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["hold_the_lock", "wait_for_ever"])
 def test_workers_end_with_a_parent_that_is_killed(function: str, tmp_path: Path) -> None:
     with program_of_two_workers(function, tmp_path) as program:
@@ -235,6 +245,7 @@ def test_workers_end_with_a_parent_that_is_killed(function: str, tmp_path: Path)
         until(lambda: not any(alive(pid) for pid in pids))
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_all_workers_without_a_word_from_them(tmp_path: Path) -> None:
     with program_of_two_workers("wait_for_ever", tmp_path) as program:
         until(lambda: len(list(tmp_path.iterdir())) == 2)
@@ -247,7 +258,7 @@ def test_ctrl_c_ends_all_workers_without_a_word_from_them(tmp_path: Path) -> Non
     assert words.count("Traceback") == words.count("KeyboardInterrupt") == 1
 
 
-def test_an_interrupt_is_heard_when_processes_have_started() -> None:
+def test_an_interrupt_is_heard_when_processes_have_started(interrupted: None) -> None:
     reached = False
     with pytest.raises(KeyboardInterrupt), interrupts_deferred():
         os.kill(os.getpid(), signal.SIGINT)

@@ -26,6 +26,7 @@ def run(content: dict[str, Any], car: Car, out: Path, seed: int) -> list[Progres
     return seen
 
 
+@pytest.mark.slow
 def test_a_run_makes_a_policy_that_may_drive_and_twice_the_same(tiny: Make, car: Car, tmp_path: Path) -> None:
     seen = run(tiny(), car, tmp_path / "one", 3)
     policy = load_policy(tmp_path / "one" / "policy.onnx", car=car)

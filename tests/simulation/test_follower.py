@@ -48,6 +48,7 @@ def drive(follower: LineFollower, fleet: Fleet) -> tuple[np.ndarray, np.ndarray]
     return took, off
 
 
+@pytest.mark.slow
 def test_laps_from_rest_are_clean_and_nearly_the_fastest(tracks: TrackSet, follower: LineFollower) -> None:
     index = np.repeat(np.arange(4), STARTS)
     fleet = Fleet(tracks, CAR, len(index))

@@ -40,6 +40,7 @@ def open_air(looks: Looks) -> Looks:
     return looks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lens", [PINHOLE, FISHEYE], ids=["pinhole", "fisheye"])
 @pytest.mark.parametrize(("track", "s", "turn"), [(0, 0.0, 0.0), (0, 5.0, 0.4), (1, 3.0, -0.3)])
 def test_a_picture_is_what_its_rays_end_on(

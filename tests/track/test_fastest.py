@@ -95,6 +95,7 @@ def test_speeds_along_a_straight_between_slow_bends_are_those_of_even_accelerati
     assert lap_time(np.full(n, step), np.full(n, 2.0)) == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coil", "narrows"])
 @pytest.mark.parametrize("speed", [2.0, 4.0])
 def test_a_winding_road_keeps_all_limits(name: str, speed: float) -> None:
@@ -119,6 +120,7 @@ def test_a_winding_road_keeps_all_limits(name: str, speed: float) -> None:
     assert line.lap_time + 0.1 < line.standing_lap_time < line.lap_time + 1.0
 
 
+@pytest.mark.slow
 def test_a_reversed_track_takes_the_same_time() -> None:
     track = load_track("coil")
     there, back = (fastest_line(one, CAR).lap_time for one in (track, track.reversed()))
