@@ -84,6 +84,7 @@ def test_its_json_says_of_every_lap_how_it_went(
         assert trial["lap_time_s"] == pytest.approx(5.0, abs=0.6)
 
 
+@pytest.mark.slow
 def test_a_heat_is_laps_in_a_row_from_the_start_line(
     outlap: Callable, constant_policy: Constant, ring_path: Path, tmp_path: Path
 ) -> None:

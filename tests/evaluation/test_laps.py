@@ -50,6 +50,7 @@ def test_going_straight_is_not(constant_policy: Constant, ring: Track, car: Car)
             assert 0 <= s < 2 * np.pi * 1.25
 
 
+@pytest.mark.slow
 def test_standing_still_is_not_completed(constant_policy: Constant, ring: Track, car: Car) -> None:
     (trial,) = drove(constant_policy(0.0, 0.0), [ring], car, 1, 1)
     assert not trial.completed and not trial.clean

@@ -32,6 +32,7 @@ def assessed(policy: Policy, recording: Path, car: Car) -> tuple[Report, list[Sh
     return assess(policy, recording, camera=car.camera)
 
 
+@pytest.mark.slow
 def test_a_policy_that_sees_steers_as_the_human_did(assessed: tuple[Report, list[Shown]]) -> None:
     report, _ = assessed
     assert report.total.frames == 45 * 20 - 60  # without the erased ones

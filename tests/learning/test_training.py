@@ -63,6 +63,7 @@ def test_a_run_makes_a_policy_that_may_drive_and_twice_the_same(tiny: Make, car:
         assert steps[-1].done == steps[-1].total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["teacher", "distill"])
 def test_learning_that_diverges_leaves_no_policy(tiny: Make, car: Car, tmp_path: Path, part: str) -> None:
     with pytest.raises(OutlapError, match=rf"learning diverged.*lower {part}.learning_rate\.$"):

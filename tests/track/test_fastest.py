@@ -57,6 +57,7 @@ def test_by_the_rule_of_clean_laps_the_last_wheel_follows_the_inner_border(margi
     assert line.lap_time == pytest.approx(2 * np.pi * radius / CAR.speed, rel=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["oval", "hairpins"])
 def test_by_that_rule_a_lap_is_faster_and_clean_but_for_the_tolerance(name: str) -> None:
     track, car = load_track(name), load_car()
