@@ -12,7 +12,7 @@ unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check bench mutants clean
+.PHONY: help demo test quick faults check bench mutants clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ demo: $(VENV)/.demo ## Train a camera policy and race it; TRACK= names the track
 
 test: $(VENV)/.test ## Run the tests
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
+
+quick: $(VENV)/.test ## Run the tests that are neither live nor slow, in about a minute
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not live and not slow"
 
 faults: $(VENV)/.test ## Inject all twenty faults at full length, about half an hour, and print the table; docs/faults.md
 	@$(BIN)/python tests/faults/table.py

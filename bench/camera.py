@@ -43,7 +43,8 @@ from outlap.simulation.randomization import load_randomization
 from outlap.simulation.rendering.ground import GroundMaps, bounds
 from outlap.simulation.rendering.look import CENTRE, FLOOR, LINE, ROAD, SKY, WALL_DARK, WALL_LIGHT, Looks
 from outlap.simulation.rendering.render import Renderer
-from outlap.simulation.rendering.textures import FLOORS, SIZE, tiles
+from outlap.simulation.rendering.textures import tiles
+from outlap.simulation.rendering.tile_set import FLOORS, SIZE
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.track.polyline import arc_lengths

@@ -55,6 +55,28 @@ def share_directory() -> Path:
     raise OutlapError(f"Outlap's data files (share/{PACKAGE}) were not found near {root}: reinstall the package.")
 
 
+def find_config(folder: str, name_or_path: str | Path, what: str) -> Path:
+    """Where a configuration lies: the path itself, or a name's file in ``config/<folder>``.
+
+    Args:
+        folder: such as ``cars``.
+        name_or_path: a path ends in ``.yaml`` or ``.yml``, and need not exist; a name has a file there.
+        what: what such a file describes, such as ``car``, for the message.
+
+    Raises:
+        OutlapError: there is nothing of that name.
+    """
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    shipped = share_directory() / "config" / folder
+    path = shipped / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in shipped.glob("*.yaml")))
+        raise OutlapError(f"there is no {what} named {str(name_or_path)!r}: give a .yaml file, or one of {known}.")
+    return path
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write ``content`` to ``path`` so that a reader, or a crash, sees the old file or the new one, never a part.
 

@@ -80,7 +80,7 @@ def calibrate_steering(car: Car, rig: Rig, dialog: Dialog) -> SteeringFound:
     dialog.confirm("floor", "Put the car on the floor, its drive free to be pushed by hand.")
     angles = {side: _angle(rig, dialog, side, ends[side], centre, car.axles) for side in SIDES}
     found = SteeringFound(centre, (angles["left"], ends["left"]), (-angles["right"], ends["right"]))
-    _straighten(rig, dialog, found, car.axles.wheelbase)
+    _straighten(rig, dialog, found, car)
     return found
 
 
@@ -155,7 +155,7 @@ def _angle(rig: Rig, dialog: Dialog, side: str, signal: float, centre: float, ax
     raise OutlapError(f"the turning circle to the {side} makes no sense: see axles.wheelbase and axles.track.")
 
 
-def _straighten(rig: Rig, dialog: Dialog, found: SteeringFound, wheelbase: float) -> None:
+def _straighten(rig: Rig, dialog: Dialog, found: SteeringFound, car: Car) -> None:
     """Roll the car along a line and correct the centre by where it ends, from either side for the slack."""
     whole = dialog.number(
         "length",
@@ -185,8 +185,8 @@ def _straighten(rig: Rig, dialog: Dialog, found: SteeringFound, wheelbase: float
                 for name, part in (("half", 0.5), ("end", 1.0))
             )
             curvatures.append(rolled_curvature(half / 100, end / 100, length))
-        slack = math.degrees(math.atan(abs(curvatures[0] - curvatures[1]) * wheelbase))
-        angle = math.atan(sum(curvatures) / 2 * wheelbase)
+        slack = math.degrees(car.steering_angle(abs(curvatures[0] - curvatures[1])))
+        angle = car.steering_angle(sum(curvatures) / 2)
         found.centre = found.signal(-angle)
         rig.send(steering=found.centre)
         dialog.say(

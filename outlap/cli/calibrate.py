@@ -268,12 +268,10 @@ def _own(car: str) -> Path:
 
 
 def _path(car: str) -> Path:
-    from outlap.files import share_directory
-    from outlap.vehicle.car import load_car
+    from outlap.vehicle.car import car_file, load_car
 
     load_car(car)  # a mistake is told before anything else
-    path = Path(car)
-    return path if path.suffix in (".yaml", ".yml") else share_directory() / "config" / "cars" / f"{car}.yaml"
+    return car_file(car)
 
 
 def _at(content: object, key: tuple[str, ...]) -> object:

@@ -167,4 +167,4 @@ def _check(car: Car, where: str, what: str, angle: float, speed: float) -> None:
 
 def _curvature(angle: float, car: Car) -> float:
     """1/m of a steering angle in degrees."""
-    return min(max(math.tan(math.radians(angle)) / car.axles.wheelbase, -car.max_curvature), car.max_curvature)
+    return min(max(car.curvature(math.radians(angle)), -car.max_curvature), car.max_curvature)

@@ -149,8 +149,7 @@ class DrivingTask:
         c, fleet = self.config, self.fleet
         action = np.clip(action, -1, 1)
         curvature, speed = self.to_command(action)
-        wheelbase, radius = fleet.car.axles.wheelbase, fleet.car.axles.wheel_radius
-        fleet.step(np.arctan(curvature * wheelbase), speed / radius, c.ticks)
+        fleet.step(fleet.car.steering_angle(curvature), fleet.car.wheel_speed(speed), c.ticks)
         self.steps += 1
         self.total_steps += 1
         stands = fleet.footing()

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from outlap.driving.choice import Driver
 from outlap.driving.pilots import Pilot
-from outlap.errors import OutlapError
 from outlap.evaluation.laps import BATCH, Start, Trace, Trial, batches, drive
+from outlap.launching.jobs.executor import Executor, Job, Setup, ThisProcess, Worker
+from outlap.launching.jobs.processes import LocalProcesses
 from outlap.simulation.randomization import Randomization
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
 WORTH = 24  # laps; a process of its own for fewer takes longer to start than to drive them
-TOLD = 0.2  # s, between two looks at how many laps are done
 
 
 class Task(NamedTuple):
@@ -50,7 +44,12 @@ def cores() -> int:
 
 
 def drive_all(
-    tasks: Sequence[Task], tracks: Sequence[Track], car: Car, jobs: int, report: Callable[[int], None] | None = None
+    tasks: Sequence[Task],
+    tracks: Sequence[Track],
+    car: Car,
+    jobs: int,
+    report: Callable[[int], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> list[Driven]:
     """Drive the laps of all tasks.
 
@@ -60,20 +59,24 @@ def drive_all(
         car: the car.
         jobs: processes that share the laps; results do not depend on it.
         report: called now and then with the number of laps that have ended since its last call.
+        warn: called with a sentence when a process was lost and its laps are driven again; by default it goes to the
+            standard error.
 
     Raises:
-        OutlapError: a policy file is refused, or a process died.
+        OutlapError: a policy file is refused, or processes die again and again.
     """
     total = sum(len(task.laps) for task in tasks)
-    asked, jobs = jobs, min(jobs, -(-total // WORTH))
-    rounds = -(-total // (BATCH * jobs))
-    size = max(-(-total // (rounds * jobs)), 1)
+    processes = min(jobs, -(-total // WORTH))
+    rounds = -(-total // (BATCH * processes))
+    size = max(-(-total // (rounds * processes)), 1)
     parts = [(k, laps) for k, task in enumerate(tasks) for laps in batches(tracks, task.laps, size)]
-    if jobs == 1:
-        pilots = {task.driver: task.driver.pilot(car) for task in tasks}
-        results = [_drive(tasks[k], pilots, tracks, laps, car, report, threads=asked > 1) for k, laps in parts]
-    else:
-        results = _shared(tasks, parts, tracks, car, jobs, report or (lambda ended: None))
+    calls = [
+        Job(f"part {i} of {len(parts)} of the laps", _drive_part, (k, laps)) for i, (k, laps) in enumerate(parts, 1)
+    ]
+    executor: Executor = ThisProcess() if processes == 1 else LocalProcesses(processes)
+    threads = processes == 1 < jobs  # those beside it have nothing to do
+    setup = Setup(_Common, (tuple(tasks), tuple(tracks), car, threads))
+    results = executor.run(calls, setup, report, warn)
     return [
         _in_order(task.laps, [(laps, found) for (i, laps), found in zip(parts, results, strict=True) if i == k])
         for k, task in enumerate(tasks)
@@ -86,101 +89,32 @@ def _in_order(laps: Sequence[Start], parts: list[tuple[list[Start], tuple[list[T
     return Driven([trials[lap] for lap in laps], [traces[lap] for lap in laps if lap in traces])
 
 
-def _shared(
-    tasks: Sequence[Task],
-    parts: Sequence[tuple[int, list[Start]]],
-    tracks: Sequence[Track],
-    car: Car,
-    jobs: int,
-    report: Callable[[int], None],
-) -> list[tuple[list[Trial], list[Trace]]]:
-    # Not forked: threads of the renderer and of onnxruntime would be missing in a copy of this process.
-    context = multiprocessing.get_context("spawn")
-    ended = context.Value("q", 0)
-    pool = ProcessPoolExecutor(jobs, context, _begin, (list(tasks), list(tracks), car, ended))
-    try:
-        with _deaf():
-            futures = [pool.submit(_work, k, laps) for k, laps in parts]
-        waiting: set[Future[Any]] = set(futures)
-        told = 0
-        while waiting:
-            done, waiting = wait(waiting, TOLD, FIRST_COMPLETED)
-            for one in done:
-                one.result()
-            now = ended.value
-            if now > told:
-                report(now - told)
-                told = now
-        return [one.result() for one in futures]
-    except BrokenProcessPool as error:
-        raise OutlapError(
-            "a process of the evaluation died, perhaps for want of memory: try again with fewer --jobs."
-        ) from error
-    except BaseException:
-        for process in list((pool._processes or {}).values()):  # it may be in the middle of a minute of laps
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+class _Common:
+    """What all parts need, once in each process."""
+
+    def __init__(self, tasks: Sequence[Task], tracks: Sequence[Track], car: Car, threads: bool) -> None:
+        self.tasks, self.tracks, self.car, self.threads = tasks, tracks, car, threads
+        self._pilots: dict[Driver, Pilot] = {}
+
+    def pilot(self, driver: Driver) -> Pilot:
+        """The driver's pilot, loaded when first asked for."""
+        if driver not in self._pilots:
+            self._pilots[driver] = driver.pilot(self.car)
+        return self._pilots[driver]
 
 
-@contextlib.contextmanager
-def _deaf() -> Iterator[None]:
-    """While processes are started: an interrupt then would leave them with half of what they need, and a traceback.
-
-    It is heard afterwards. The processes inherit that they do not hear any: that is this one's to do.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # which alone hears interrupts, and may change that
-        return
-    heard: list[int] = []
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, before)
-    if heard and callable(before):
-        before(signal.SIGINT, None)
-
-
-_here: dict[str, Any] = {}  # what all laps of this process share
-
-
-def _begin(tasks: list[Task], tracks: list[Track], car: Car, ended: Any) -> None:
-    """Prepare a worker process."""
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    _here.update(tasks=tasks, tracks=tracks, car=car, ended=ended, pilots={})
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(k: int, laps: list[Start]) -> tuple[list[Trial], list[Trace]]:
-    task: Task = _here["tasks"][k]
-    if task.driver not in _here["pilots"]:
-        _here["pilots"][task.driver] = task.driver.pilot(_here["car"])
-
-    def count(ended: int) -> None:
-        with _here["ended"].get_lock():
-            _here["ended"].value += ended
-
-    return _drive(task, _here["pilots"], _here["tracks"], laps, _here["car"], count, threads=False)
-
-
-def _drive(
-    task: Task,
-    pilots: dict[Driver, Pilot],
-    tracks: Sequence[Track],
-    laps: Sequence[Start],
-    car: Car,
-    report: Callable[[int], None] | None,
-    threads: bool,
-) -> tuple[list[Trial], list[Trace]]:
-    pilot = pilots[task.driver]
-    return drive(pilot, tracks, laps, car, task.randomization, report, task.traced, task.reward, threads)
+def _drive_part(worker: Worker, k: int, laps: list[Start]) -> tuple[list[Trial], list[Trace]]:
+    """Drive some laps of task ``k``."""
+    common: _Common = worker.prepared
+    task = common.tasks[k]
+    return drive(
+        common.pilot(task.driver),
+        common.tracks,
+        laps,
+        common.car,
+        task.randomization,
+        worker.report,
+        task.traced,
+        task.reward,
+        common.threads,
+    )

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from outlap.errors import OutlapError
-from outlap.files import Model, read_yaml, share_directory, validate
+from outlap.files import Model, find_config, read_yaml, validate
 from outlap.simulation.randomization import CameraRanges, CarRanges, LookRanges, PictureRanges, Randomization
 
 RowName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")]
@@ -37,14 +37,7 @@ def load_suite(name_or_path: str | Path = "perturbations") -> Suite:
     Raises:
         OutlapError: there is no such file, or it is refused; the message names file and key.
     """
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        folder = share_directory() / "config" / "evaluation"
-        path = folder / f"{name_or_path}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
-            raise OutlapError(f"there is no suite named {str(name_or_path)!r}: give a .yaml file, or one of {known}.")
-    return read_yaml(path, Suite, "suite")
+    return read_yaml(find_config("evaluation", name_or_path, "suite"), Suite, "suite")
 
 
 def chosen(suite: Suite, names: Sequence[str]) -> dict[str, Row]:

@@ -12,7 +12,8 @@ from PIL import Image
 from outlap.simulation.rendering.ground import GroundMaps, bounds
 from outlap.simulation.rendering.look import WALL_DARK, WALL_LIGHT, Looks
 from outlap.simulation.rendering.render import Renderer
-from outlap.simulation.rendering.textures import FLOORS, SIZE, tiles
+from outlap.simulation.rendering.textures import tiles
+from outlap.simulation.rendering.tile_set import FLOORS, SIZE
 from outlap.track.track import Track
 
 Picture = NDArray[np.uint8]

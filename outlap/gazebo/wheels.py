@@ -90,14 +90,14 @@ class Actuators:
         """
         servo, drive = self._car.steering, self._car.drive
         angle = min(max(steering, -servo.max_angle), servo.max_angle)
-        wanted = min(max(wheel_speed * self._car.axles.wheel_radius, -drive.max_reverse_speed), drive.max_speed)
+        wanted = min(max(self._car.speed(wheel_speed), -drive.max_reverse_speed), drive.max_speed)
         steps = math.ceil(max(dt, 0.0) / STEP - 1e-9)
         for _ in range(steps):
             turn = (angle - self.steering) / servo.time_constant
             self.steering += dt / steps * min(max(turn, -servo.max_rate), servo.max_rate)
             self.speed += dt / steps * self._push(wanted)
         told = self.speed + drive.time_constant * self._push(wanted)
-        return joint_commands(self._car, self.steering, told / self._car.axles.wheel_radius, slide)
+        return joint_commands(self._car, self.steering, self._car.wheel_speed(told), slide)
 
     def _push(self, wanted: float) -> float:
         """Acceleration (m/s^2) towards the speed ``wanted`` (m/s)."""

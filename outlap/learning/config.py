@@ -12,7 +12,7 @@ from outlap.driving.actions import CONTINUOUS, Actions, with_actions
 from outlap.driving.reward.reward import BUILT_IN
 from outlap.driving.task_config import TaskConfig
 from outlap.errors import OutlapError
-from outlap.files import Model, read_yaml, share_directory, validate
+from outlap.files import Model, find_config, read_yaml, validate
 from outlap.learning.settings import DistillConfig, PixelConfig, StudentConfig, TeacherConfig, ValidationConfig
 from outlap.policy.contract import Observation
 from outlap.simulation.clock import TICK
@@ -103,15 +103,7 @@ def load_training(name_or_path: str | Path, car: Car) -> AnyTraining:
     Raises:
         OutlapError: there is no such file, it is refused, or it asks for more than the car can do.
     """
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        folder = share_directory() / "config" / "training"
-        path = folder / f"{name_or_path}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
-            raise OutlapError(
-                f"there is no training preset named {name_or_path!r}: give a .yaml file, or one of {known}."
-            )
+    path = find_config("training", name_or_path, "training preset")
     model = read_yaml(path, _Named, "training file").model
     config = _with_own_files(read_yaml(path, model, "training file"), path, car)
     seen = {"view": config.view, "frame_offsets": config.student.frame_offsets, "commands": config.student.commands}

@@ -96,7 +96,7 @@ class Race:
 
     def actuator(self, stamp: int, now: float, steering: float, wheel_speed: float) -> None:
         """``steering`` rad and ``wheel_speed`` rad/s were sent because of the image stamped ``stamp`` ns."""
-        self._sent = (steering, wheel_speed * self._car.axles.wheel_radius)
+        self._sent = (steering, self._car.speed(wheel_speed))
         if self._running:
             self._latency.actuator(stamp, now)
 

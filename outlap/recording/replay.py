@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -177,7 +176,7 @@ def _driven(recording: Recording, topic: str, car: Car) -> Iterator[Driven]:
 def _state(recording: Recording, message: Message, car: Car) -> tuple[int, float, float]:
     """Stamp, curvature and speed of a sensor_msgs/JointState: the steering angle in rad, the wheel speed in rad/s."""
     stamp, angle, turning = _numbers(recording, message, lambda content: (content.position[0], content.velocity[1]))
-    return stamp, math.tan(angle) / car.axles.wheelbase, turning * car.axles.wheel_radius
+    return stamp, car.curvature(angle), car.speed(turning)
 
 
 def _twist(recording: Recording, message: Message) -> tuple[int, float, float]:

@@ -7,10 +7,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, model_validator
 
-from outlap.errors import OutlapError
-from outlap.files import Model, read_yaml, share_directory
+from outlap.files import Model, find_config, read_yaml
 from outlap.simulation.distribution import WHOLE, Distribution, within
-from outlap.simulation.rendering.textures import FLOORS, WALLS
+from outlap.simulation.rendering.tile_set import FLOORS, WALLS
 
 Part = Annotated[Distribution | None, within(0, 1)]  # of a whole; also the chance of something that is there or not
 Grey = Annotated[Distribution | None, within(0, 255)]  # grey levels
@@ -176,16 +175,7 @@ def load_randomization(name_or_path: str | Path) -> Randomization:
     Raises:
         OutlapError: there is no such file, or it is refused; the message names file and key.
     """
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        folder = share_directory() / "config" / "randomization"
-        path = folder / f"{name_or_path}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
-            raise OutlapError(
-                f"there is no randomization named {name_or_path!r}: give a .yaml file, or one of {known}."
-            )
-    return read_yaml(path, Randomization, "randomization file")
+    return read_yaml(find_config("randomization", name_or_path, "randomization"), Randomization, "randomization file")
 
 
 def _read(given: object) -> object:

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from outlap.errors import OutlapError
-from outlap.track.polyline import arc_lengths, clear_of_itself
-from outlap.track.rounding import fitted, least_radius, rounded, smoothed
+from outlap.track.polyline import arc_lengths
+from outlap.track.rounding import clear_of_itself, fitted, least_radius, rounded, smoothed
 from outlap.track.sketch import sketch
 from outlap.track.track import Points, Track
 

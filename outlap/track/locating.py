@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from outlap.track.polyline import nearest_in_window
-from outlap.track.sampling import CURVATURE, LEFT_AT, RIGHT_AT, TURN, TX, TY, X, Y
+from outlap.track.sampling import CURVATURE, LEFT_AT, RIGHT_AT, TURN, TX, TY, X, Y, nearest_in_window
 
 SEARCH = 1.0  # m along the lap to either side of the hint (and of the place beside it, along the borders)
 

@@ -1,13 +1,17 @@
-"""Numba kernels on closed polylines: exact distances, crossings, clearance. Points are (N, 2) float64 in metres."""
+"""Closed polylines: lengths, areas, normals, crossings, distances. Points are (N, 2) float64 in metres.
+
+Reading a track needs no more than this, and so does without Numba.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
 REPEATED = 1e-6  # m, closer neighbours are one point
+BLOCK = 32  # segments that have a box together, so that most pairs of segments need no look
+CHUNK = 2**18  # pairs of points and segments at once: a few megabytes
 
 
 def arc_lengths(points: Points) -> NDArray[np.float64]:
@@ -39,94 +43,82 @@ def vertex_normals(points: Points, left: bool) -> tuple[Points, Points]:
     return normal, normal + np.roll(normal, 1, axis=0)
 
 
-@njit(cache=True)
-def nearest_in_window(x, y, points, start, count, first, number):
-    """Nearest point to (x, y) on ``number`` segments of a closed line, counted on from segment ``first``.
-
-    The line is ``points[start:][:count]``.
-    Returns (squared distance in m^2, segment 0..count-1, fraction 0..1 along it).
-    """
-    best, best_segment, best_t = np.inf, 0, 0.0
-    i = first % count
-    ax, ay = points[start + i, 0], points[start + i, 1]
-    for _ in range(min(number, count)):
-        j = i + 1 if i + 1 < count else 0
-        bx, by = points[start + j, 0], points[start + j, 1]
-        ex, ey = bx - ax, by - ay
-        t = ((x - ax) * ex + (y - ay) * ey) / (ex * ex + ey * ey)
-        t = 0.0 if t < 0.0 else (1.0 if t > 1.0 else t)
-        dx, dy = x - ax - t * ex, y - ay - t * ey
-        square = dx * dx + dy * dy
-        if square < best:
-            best, best_segment, best_t = square, i, t
-        i, ax, ay = j, bx, by
-    return best, best_segment, best_t
-
-
-@njit(cache=True)
-def first_crossing(a, b, same):
+def first_crossing(a: Points, b: Points, same: bool) -> tuple[int, int]:
     """Rows (i, j) of the first crossing of closed polylines ``a`` and ``b``, or (-1, -1).
 
     Touching counts as crossing. With ``same`` both are one line, and neighbouring segments are not compared.
     """
-    n, m = len(a), len(b)
-    for i in range(n):
-        px, py = a[i, 0], a[i, 1]
-        qx, qy = a[(i + 1) % n, 0], a[(i + 1) % n, 1]
-        low_x, high_x, low_y, high_y = min(px, qx), max(px, qx), min(py, qy), max(py, qy)
-        for j in range(i + 2 if same else 0, m):
-            if same and i == 0 and j == n - 1:
-                continue
-            rx, ry = b[j, 0], b[j, 1]
-            k = j + 1 if j + 1 < m else 0
-            sx, sy = b[k, 0], b[k, 1]
-            if max(rx, sx) < low_x or min(rx, sx) > high_x or max(ry, sy) < low_y or min(ry, sy) > high_y:
-                continue
-            r = (qx - px) * (ry - py) - (qy - py) * (rx - px)
-            s = (qx - px) * (sy - py) - (qy - py) * (sx - px)
-            p = (sx - rx) * (py - ry) - (sy - ry) * (px - rx)
-            q = (sx - rx) * (qy - ry) - (sy - ry) * (qx - rx)
-            if r * s <= 0.0 and p * q <= 0.0:
-                return i, j
+    boxes_a, boxes_b = _boxes(a), _boxes(b)
+    starts_a, starts_b = np.arange(0, len(a), BLOCK), np.arange(0, len(b), BLOCK)
+    blocks = _touch(_united(boxes_a, starts_a)[:, None], _united(boxes_b, starts_b)[None])
+    for first, row in zip(starts_a, blocks, strict=True):
+        i = np.arange(first, min(first + BLOCK, len(a)))
+        j = (starts_b[row][:, None] + np.arange(BLOCK)).ravel()
+        j = j[j < len(b)]
+        if same:
+            j = j[j >= first + 2]
+        near = _touch(boxes_a[i][:, None], boxes_b[j][None])
+        if same:
+            near &= (j >= i[:, None] + 2) & ~((i[:, None] == 0) & (j == len(a) - 1))
+        at, of = np.nonzero(near)
+        crossed = np.flatnonzero(_cross(a, i[at], b, j[of]))
+        if len(crossed):
+            return int(i[at[crossed[0]]]), int(j[of[crossed[0]]])
     return -1, -1
 
 
-@njit(cache=True)
-def local_distances(points, arc, line, line_arc, reach):
+def _boxes(points: Points) -> NDArray[np.float64]:
+    """The box of each segment, (N, 4): least x and y, greatest x and y."""
+    after = np.roll(points, -1, axis=0)
+    return np.concatenate([np.minimum(points, after), np.maximum(points, after)], axis=1)
+
+
+def _united(boxes: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The boxes of blocks of segments."""
+    least, most = np.minimum.reduceat(boxes[:, :2], starts), np.maximum.reduceat(boxes[:, 2:], starts)
+    return np.concatenate([least, most], axis=1)
+
+
+def _touch(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether boxes have a point in common."""
+    x = (one[..., 0] <= other[..., 2]) & (other[..., 0] <= one[..., 2])
+    return x & (one[..., 1] <= other[..., 3]) & (other[..., 1] <= one[..., 3])
+
+
+def _cross(a: Points, i: NDArray[np.int64], b: Points, j: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether segments whose boxes touch have a point in common: neither line keeps the other's ends on one side."""
+    (px, py), (qx, qy) = a[i].T, a[(i + 1) % len(a)].T
+    (rx, ry), (sx, sy) = b[j].T, b[(j + 1) % len(b)].T
+    r = (qx - px) * (ry - py) - (qy - py) * (rx - px)
+    s = (qx - px) * (sy - py) - (qy - py) * (sx - px)
+    p = (sx - rx) * (py - ry) - (sy - ry) * (px - rx)
+    q = (sx - rx) * (qy - ry) - (sy - ry) * (qx - rx)
+    return (r * s <= 0.0) & (p * q <= 0.0)
+
+
+def local_distances(
+    points: Points, arc: NDArray[np.float64], line: Points, line_arc: NDArray[np.float64], reach: float
+) -> NDArray[np.float64]:
     """Distance of each point to the part of closed ``line`` that lies within ``reach`` m along the lap; shape (N,), m.
 
-    ``arc`` (N,) and ``line_arc`` (M + 1,) give both lines' places on one lap of length ``line_arc[-1]``.
+    ``arc`` (N,) and ``line_arc`` (M + 1,) give both lines' places on one lap of length ``line_arc[-1]``. It is infinite
+    where no segment begins within reach.
     """
-    n, m = len(points), len(line)
-    length = line_arc[m]
-    out = np.empty(n)
-    for i in range(n):
-        best = np.inf
-        for j in range(m):
-            gap = abs(line_arc[j] - arc[i])
-            if min(gap, length - gap) > reach:
-                continue
-            square, _, _ = nearest_in_window(points[i, 0], points[i, 1], line, 0, m, j, 1)
-            best = min(best, square)
-        out[i] = np.sqrt(best)
+    count, length = len(line), line_arc[-1]
+    along, edges = line_arc[:-1], np.roll(line, -1, axis=0) - line
+    laps = np.concatenate([along - length, along, along + length])
+    # A segment more than is needed at either end, for rounding; those too far are left out below.
+    first = np.searchsorted(laps, arc - reach) - 1
+    widest = int((np.searchsorted(laps, arc + reach, side="right") - first).max()) + 1
+    window = np.arange(min(widest, count))
+    out = np.empty(len(points))
+    step = max(CHUNK // len(window), 1)
+    for start in range(0, len(points), step):
+        rows = slice(start, start + step)
+        segment = (first[rows, None] + window) % count
+        gap = np.abs(along[segment] - arc[rows, None])
+        (x, y), (ex, ey) = np.moveaxis(points[rows, None] - line[segment], -1, 0), np.moveaxis(edges[segment], -1, 0)
+        t = np.clip((x * ex + y * ey) / (ex * ex + ey * ey), 0.0, 1.0)
+        square = (x - t * ex) ** 2 + (y - t * ey) ** 2
+        out[rows] = np.sqrt(np.where(np.minimum(gap, length - gap) > reach, np.inf, square).min(axis=1))
     return out
-
-
-@njit(cache=True)
-def clear_of_itself(points, arc, half_width, gap):
-    """Whether a road about a closed centre line keeps ``gap`` m between any two of its parts.
-
-    ``arc`` (N + 1,) m, ``half_width`` (N,) m. Parts nearer along the lap than the half circle that the tightest
-    permitted bend makes are one bend, which its curvature already keeps from folding.
-    """
-    n = len(points)
-    length = arc[n]
-    for i in range(n):
-        for j in range(i + 1, n):
-            along = arc[j] - arc[i]
-            along = min(along, length - along)
-            need = half_width[i] + half_width[j] + gap
-            dx, dy = points[i, 0] - points[j, 0], points[i, 1] - points[j, 1]
-            if dx * dx + dy * dy < need * need and along > 0.5 * np.pi * need:
-                return False
-    return True

@@ -128,3 +128,23 @@ def _evenly(line: Points, count: int) -> tuple[Points, Points, float]:
     at = np.linspace(0.0, arc[-1], count, endpoint=False)
     tangents = curve.derivative()(at)
     return curve(at), tangents / np.hypot(tangents[:, 0], tangents[:, 1])[:, None], float(arc[-1])
+
+
+@njit(cache=True)
+def clear_of_itself(points, arc, half_width, gap):
+    """Whether a road about a closed centre line keeps ``gap`` m between any two of its parts.
+
+    ``arc`` (N + 1,) m, ``half_width`` (N,) m. Parts nearer along the lap than the half circle that the tightest
+    permitted bend makes are one bend, which its curvature already keeps from folding.
+    """
+    n = len(points)
+    length = arc[n]
+    for i in range(n):
+        for j in range(i + 1, n):
+            along = arc[j] - arc[i]
+            along = min(along, length - along)
+            need = half_width[i] + half_width[j] + gap
+            dx, dy = points[i, 0] - points[j, 0], points[i, 1] - points[j, 1]
+            if dx * dx + dy * dy < need * need and along > 0.5 * np.pi * need:
+                return False
+    return True

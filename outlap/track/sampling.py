@@ -10,7 +10,7 @@ from numba import njit
 from scipy.interpolate import Akima1DInterpolator
 from scipy.ndimage import gaussian_filter1d
 
-from outlap.track.polyline import arc_lengths, distinct_rows, nearest_in_window, vertex_normals
+from outlap.track.polyline import arc_lengths, distinct_rows, vertex_normals
 from outlap.track.track import Points, Track
 
 HEADING_SMOOTHING = 0.05  # m, deviation of the Gaussian over the tangent: routes are noisy and unevenly spaced
@@ -68,6 +68,30 @@ def sampled(track: Track, spacing: float) -> tuple[np.ndarray, float]:
     across = samples[:, [LEFT_X, LEFT_Y]] - samples[:, [RIGHT_X, RIGHT_Y]]
     samples[:, HALF_WIDTH] = 0.5 * np.hypot(across[:, 0], across[:, 1])
     return samples, length
+
+
+@njit(cache=True)
+def nearest_in_window(x, y, points, start, count, first, number):
+    """Nearest point to (x, y) on ``number`` segments of a closed line, counted on from segment ``first``.
+
+    The line is ``points[start:][:count]``.
+    Returns (squared distance in m^2, segment 0..count-1, fraction 0..1 along it).
+    """
+    best, best_segment, best_t = np.inf, 0, 0.0
+    i = first % count
+    ax, ay = points[start + i, 0], points[start + i, 1]
+    for _ in range(min(number, count)):
+        j = i + 1 if i + 1 < count else 0
+        bx, by = points[start + j, 0], points[start + j, 1]
+        ex, ey = bx - ax, by - ay
+        t = ((x - ax) * ex + (y - ay) * ey) / (ex * ex + ey * ey)
+        t = 0.0 if t < 0.0 else (1.0 if t > 1.0 else t)
+        dx, dy = x - ax - t * ex, y - ay - t * ey
+        square = dx * dx + dy * dy
+        if square < best:
+            best, best_segment, best_t = square, i, t
+        i, ax, ay = j, bx, by
+    return best, best_segment, best_t
 
 
 @njit(cache=True)

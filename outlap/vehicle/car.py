@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from outlap.errors import OutlapError
-from outlap.files import Model, read_yaml, share_directory
+from outlap.files import Model, find_config, read_yaml
 from outlap.vehicle.hardware import CameraDevice, Hardware, PulseMaps
 
+NumbersT = TypeVar("NumbersT", float, NDArray[np.float64])
 Positive = Annotated[float, Field(gt=0)]
 GRAVITY = 9.81  # m/s^2
 
@@ -122,13 +125,27 @@ class Car(Model):
         """Tightest curvature that the steering can make, 1/m: tan(max_angle) / wheelbase of the single-track model."""
         return math.tan(self.steering.max_angle) / self.axles.wheelbase
 
-    def steering_angle(self, curvature: float) -> float:
+    # Each takes a number, or an array of any shape.
+
+    def steering_angle(self, curvature: NumbersT) -> NumbersT:
         """Front wheel angle in rad, left positive, that drives ``curvature`` (1/m) without slip."""
+        if isinstance(curvature, np.ndarray):
+            return np.arctan(curvature * self.axles.wheelbase)
         return math.atan(curvature * self.axles.wheelbase)
 
-    def wheel_speed(self, speed: float) -> float:
+    def curvature(self, steering_angle: NumbersT) -> NumbersT:
+        """Curvature in 1/m, left positive, that a front wheel angle in rad drives without slip."""
+        if isinstance(steering_angle, np.ndarray):
+            return np.tan(steering_angle) / self.axles.wheelbase
+        return math.tan(steering_angle) / self.axles.wheelbase
+
+    def wheel_speed(self, speed: NumbersT) -> NumbersT:
         """Wheel speed in rad/s at ``speed`` in m/s."""
         return speed / self.axles.wheel_radius
+
+    def speed(self, wheel_speed: NumbersT) -> NumbersT:
+        """Speed in m/s of wheels that turn at ``wheel_speed`` in rad/s without slip."""
+        return wheel_speed * self.axles.wheel_radius
 
 
 def load_car(name_or_path: str | Path = "deepracer") -> Car:
@@ -150,12 +167,4 @@ def car_file(name_or_path: str | Path) -> Path:
     Raises:
         OutlapError: there is no car of that name.
     """
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        return path
-    folder = share_directory() / "config" / "cars"
-    path = folder / f"{name_or_path}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
-        raise OutlapError(f"there is no car named {name_or_path!r}: give a .yaml file, or one of {known}.")
-    return path
+    return find_config("cars", name_or_path, "car")

@@ -48,6 +48,7 @@ def pictured(lens: Lens, count: int = 16, board: str = DEFAULT) -> tuple[Seen, .
     return tuple(seen for seen in found if seen is not None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lens", [FISHEYE, PINHOLE], ids=lambda lens: lens.model)
 def test_a_hidden_lens_is_found_and_its_model_told(lens: Lens) -> None:
     fit = fit_best(pictured(lens), SIZE)

@@ -28,6 +28,7 @@ def written(camera: Camera) -> Camera:
     return load_car().camera.model_copy(update={"lens": camera.lens, "y": camera.y})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "facts", [{"y": 0.006}, {"roll": 0.06, "yaw": -0.07, "y": -0.01, "height": 0.12, "pitch": 0.4}]
 )

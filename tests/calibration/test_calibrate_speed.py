@@ -18,6 +18,7 @@ from outlap.errors import OutlapError
 from outlap.vehicle.car import load_car
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reversed_", "double_tap"), [(False, True), (True, False)], ids=["brakes first", "swapped, reverses at once"]
 )

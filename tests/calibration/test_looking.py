@@ -58,6 +58,7 @@ def held(board: str, mirrored: bool = False) -> Iterator[Grey | None]:
             yield np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture
 
 
+@pytest.mark.slow
 def test_pictures_are_gathered_until_there_are_enough() -> None:
     helper = Helper()
     gatherer = gather(helper, held(DEFAULT), parse_board(DEFAULT))

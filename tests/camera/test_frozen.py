@@ -91,6 +91,7 @@ def test_another_size_is_another_picture() -> None:
     assert not frozen.shown(1.0, ONE[:, :80])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speed", [0.21, 4.0])
 def test_a_simulator_without_noise_is_not_accused(speed: float) -> None:
     """The built-in one draws noise, and never the same picture twice; others may not."""

@@ -75,6 +75,7 @@ HEIGHTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mounted", CAMERAS.values(), ids=CAMERAS.keys())
 def test_a_turned_camera_shows_the_same_picture(mounted: Camera) -> None:
     warp = Warp(mounted, VIEW)
@@ -83,6 +84,7 @@ def test_a_turned_camera_shows_the_same_picture(mounted: Camera) -> None:
     assert warp.coverage > 0.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mounted", HEIGHTS.values(), ids=HEIGHTS.keys())
 def test_a_camera_elsewhere_shows_the_same_ground(mounted: Camera) -> None:
     warp = Warp(mounted, VIEW)

@@ -45,6 +45,7 @@ def own(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_lens_and_mount_come_from_pictures(outlap: Callable, pictures: Path, camera: Camera, tmp_path: Path) -> None:
     own = tmp_path / "mine.yaml"
     code, stdout, stderr = outlap(

@@ -20,6 +20,8 @@ from outlap.drivers.fakes.pca9685 import FakePca9685
 from outlap.drivers.lock import lock_path
 from outlap.vehicle.car import load_car
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("smbus2", reason="the driver of the PCA9685 needs it: pip install 'outlap[car]'")
 
 PATIENCE = 60.0  # s, for anything that must happen on a busy machine

@@ -84,6 +84,7 @@ def test_its_json_says_of_every_lap_how_it_went(
         assert trial["lap_time_s"] == pytest.approx(5.0, abs=0.6)
 
 
+@pytest.mark.slow
 def test_a_heat_is_laps_in_a_row_from_the_start_line(
     outlap: Callable, constant_policy: Constant, ring_path: Path, tmp_path: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_heat_is_laps_in_a_row_from_the_start_line(
     assert code == 2 and "--laps" in stderr
 
 
+@pytest.mark.slow
 def test_a_policy_that_only_goes_straight_is_found_out_in_both_directions(
     outlap: Callable, constant_policy: Constant, ring_path: Path, tmp_path: Path
 ) -> None:
@@ -144,6 +146,7 @@ def test_a_policy_that_only_goes_straight_is_found_out_in_both_directions(
     assert row["randomization"]["look"]["gain"] == 0.33
 
 
+@pytest.mark.slow
 def test_the_line_follower_takes_a_policys_place(outlap: Callable, ring_path: Path, tmp_path: Path) -> None:
     code, stdout, stderr = outlap(
         "evaluate", "line", "--speed", 1.5, "--track", ring_path.parent, "--trials", 2, "--out", tmp_path / "looks"

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 
+@pytest.mark.slow
 def test_it_writes_a_sheet_of_draws_that_differ(outlap: Callable, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "sheet.png"
     words = ("randomization", "preview", "--columns", 3, "--rows", 2, "--out", out)

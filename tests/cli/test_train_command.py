@@ -21,6 +21,7 @@ Refused = Callable[..., str]
 TinyFile = Callable[..., Path]
 
 
+@pytest.mark.slow
 def test_a_policy_is_trained_and_the_same_seed_makes_the_same(
     outlap: Callable, tiny_file: TinyFile, tmp_path: Path
 ) -> None:
@@ -40,6 +41,7 @@ def test_a_policy_is_trained_and_the_same_seed_makes_the_same(
     assert json.loads((tmp_path / "there" / "summary.json").read_text())["digest"] == two.digest
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_a_run_which_then_goes_on(
     outlap: Callable, refused: Refused, tiny_file: TinyFile, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_a_route_becomes_a_folder_with_track_and_world(
     outlap: Callable, ring: Track, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -30,6 +31,7 @@ def test_a_route_becomes_a_folder_with_track_and_world(
     assert world_file("my_route", tmp_path / "unused") == Path("my_route/world.sdf")
 
 
+@pytest.mark.slow
 def test_a_tracks_own_folder_gets_the_world(
     outlap: Callable, refused: Callable[..., str], ring: Track, tmp_path: Path
 ) -> None:
@@ -46,6 +48,7 @@ def test_a_tracks_own_folder_gets_the_world(
     assert (track.parent / "world.sdf").read_bytes() == written
 
 
+@pytest.mark.slow
 def test_out_gets_a_copy_of_the_track(outlap: Callable, refused: Callable[..., str], tmp_path: Path) -> None:
     out = tmp_path / "a" / "b"
     assert outlap("track", "world", "oval", "--out", out).code == 0

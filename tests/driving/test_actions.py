@@ -245,6 +245,7 @@ def test_what_a_student_is_taught_of_a_list_is_which_one() -> None:
     torch.testing.assert_close(student.decided(right), action)
 
 
+@pytest.mark.slow
 def test_a_run_with_a_reward_and_a_list_of_ones_own(
     tiny_file: Callable[..., Path], reward_file: Callable[[str], Path], car: Car, tmp_path: Path
 ) -> None:

@@ -141,6 +141,7 @@ def validated(
     return lap.lap_time_s
 
 
+@pytest.mark.slow
 def test_a_clean_drive_has_the_same_laps_for_all(
     oval: Track, car: Car, states: list[NDArray[np.float64]], tiny: Callable[..., dict[str, Any]]
 ) -> None:

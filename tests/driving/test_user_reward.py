@@ -98,6 +98,7 @@ def test_any_one_number_is_a_reward(run: Run) -> None:
     np.testing.assert_array_equal(run(code), [2, 1, 0.5, 1.5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "said"),
     [

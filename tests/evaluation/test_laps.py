@@ -50,6 +50,7 @@ def test_going_straight_is_not(constant_policy: Constant, ring: Track, car: Car)
             assert 0 <= s < 2 * np.pi * 1.25
 
 
+@pytest.mark.slow
 def test_standing_still_is_not_completed(constant_policy: Constant, ring: Track, car: Car) -> None:
     (trial,) = drove(constant_policy(0.0, 0.0), [ring], car, 1, 1)
     assert not trial.completed and not trial.clean
@@ -58,6 +59,7 @@ def test_standing_still_is_not_completed(constant_policy: Constant, ring: Track,
     assert trial.mean_speed == 0
 
 
+@pytest.mark.slow
 def test_every_kind_of_car_and_look_can_be_drawn(constant_policy: Constant, ring: Track, car: Car) -> None:
     policy = constant_policy(1 / 1.2, 1.0)
     varied = drove(policy, [ring], car, 4, 1, "full")
@@ -65,6 +67,7 @@ def test_every_kind_of_car_and_look_can_be_drawn(constant_policy: Constant, ring
     assert drove(policy, [ring], car, 4, 1, "full") == varied
 
 
+@pytest.mark.slow
 def test_a_lap_is_the_same_whoever_drives_beside_it(constant_policy: Constant, ring: Track, car: Car) -> None:
     """With all randomization, and a policy whose steering depends on every pixel."""
     pilot, full = PolicyPilot(load_policy(constant_policy(1 / 1.2, 1.4, 0.2), car=car)), load_randomization("full")

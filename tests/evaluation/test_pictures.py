@@ -27,6 +27,7 @@ def assessed(driver: PolicyDriver | LineDriver, ring: Track, car: Car, rows: tup
     return assess(driver, car, plan, 1, traced=True)
 
 
+@pytest.mark.slow
 def test_a_picture_for_each_track_and_one_of_the_suite(ring: Track, car: Car, tmp_path: Path) -> None:
     found = assessed(LineDriver(1.5), ring, car, ("friction_low", "trim"))
     assert pictures.draw_all(tmp_path / "deep", [ring], found) == 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from outlap.driving.choice import LineDriver, PolicyDriver
@@ -14,6 +16,8 @@ from outlap.evaluation.sharing import Task, drive_all
 from outlap.simulation.randomization import OFF, load_randomization
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
+
+pytestmark = pytest.mark.slow
 
 Constant = Callable[..., Path]
 
@@ -45,3 +49,37 @@ def test_a_policy_that_is_replaced_meanwhile_is_refused(
     path.write_bytes(constant_policy(1 / 1.2, 1.5).read_bytes())
     with pytest.raises(OutlapError, match=r"policy\.onnx was replaced while it was evaluated: evaluate a copy"):
         drive_all([Task(driver, OFF, planned([ring], 26, [0]))], [ring], car, 2)
+
+
+def test_a_process_that_dies_changes_nothing_but_is_told(constant_policy: Constant, ring: Track, car: Car) -> None:
+    driver, tracks = PolicyDriver.load(constant_policy(1 / 1.2, 1.9, 0.2), car), [ring]
+    tasks = [Task(driver, load_randomization("full"), planned(tracks, 30, [0]), traced=True)]
+    done: list[int] = []
+    warnings: list[str] = []
+
+    def kill_one(ended: int) -> None:
+        if not done:
+            multiprocessing.active_children()[0].kill()
+        done.append(ended)
+
+    (disturbed,) = drive_all(tasks, tracks, car, 2, kill_one, warnings.append)
+    assert len(warnings) == 1
+    assert "of 2 of the laps was ended by SIGKILL" in warnings[0]
+    assert sum(done) == 30
+    (alone,) = drive_all(tasks, tracks, car, 1)
+    assert disturbed.trials == alone.trials
+    for one, other in zip(disturbed.traces, alone.traces, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
+
+
+def test_a_reward_file_at_fault_is_told_by_its_line(
+    constant_policy: Constant, ring: Track, car: Car, reward_file: Callable[[str], Path]
+) -> None:
+    path = reward_file("""
+        def reward_function(params):
+            return 1 / 0
+    """)
+    driver = PolicyDriver.load(constant_policy(1 / 1.2, 1.9), car)
+    with pytest.raises(OutlapError, match=r"my_reward\.py, line 2: .*division by zero"):
+        drive_all([Task(driver, OFF, planned([ring], 26, [0]), True, path)], [ring], car, 2)
+    assert not multiprocessing.active_children()

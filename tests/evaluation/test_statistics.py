@@ -31,6 +31,7 @@ def test_paired_intervals_are_honest_at_the_ends_and_turn_round() -> None:
     assert low < -0.2 < high < 0  # 12 more against 2 of 50
 
 
+@pytest.mark.slow
 def test_paired_intervals_hold_the_truth_about_19_times_of_20() -> None:
     rng = np.random.default_rng(0)
     for chances in ((0.9, 0.06, 0.02, 0.02), (0.5, 0.2, 0.1, 0.2)):

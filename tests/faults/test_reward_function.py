@@ -96,6 +96,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(user_reward, "LIMIT", 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.fault(19)
 @pytest.mark.usefixtures("impatient")
 def test_it_never_returns(ring: Track, car: Car, tmp_path: Path, measured: Measured) -> None:

@@ -23,6 +23,8 @@ from outlap.learning.runs.run import Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car, load_car
 
+pytestmark = pytest.mark.slow
+
 SEED = 3  # as finished_run's
 SIZE = 70_000_000  # bytes of the small disk: just what a tiny run asks for
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")

@@ -26,6 +26,8 @@ from outlap.learning.runs.run import Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("OUTLAP_KILLS", "50" if FULL else "2"))
 SEED = 11
 FILE_STEPS = 40  # about as many steps of writing files as an iteration or two take

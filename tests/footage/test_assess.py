@@ -32,6 +32,7 @@ def assessed(policy: Policy, recording: Path, car: Car) -> tuple[Report, list[Sh
     return assess(policy, recording, camera=car.camera)
 
 
+@pytest.mark.slow
 def test_a_policy_that_sees_steers_as_the_human_did(assessed: tuple[Report, list[Shown]]) -> None:
     report, _ = assessed
     assert report.total.frames == 45 * 20 - 60  # without the erased ones
@@ -54,6 +55,7 @@ def test_a_policy_that_does_not_look_is_found_out(
     assert report.total.mirror_consistency == 0
 
 
+@pytest.mark.slow
 def test_the_camera_is_found_from_the_pictures(policy: Policy, recording: Path, car: Car) -> None:
     found = mounted([read_tub(recording)], policy.contract.observation.view)
     lens = found.camera.lens

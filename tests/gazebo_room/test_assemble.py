@@ -250,6 +250,7 @@ def test_what_is_not_there_is_refused(tmp_path: Path, world: str, monkeypatch: p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_tracks_own_world_is_taken_while_it_is_the_tracks(ring: Track, tmp_path: Path) -> None:
     folder, scratch = tmp_path / "ring", tmp_path / "scratch"
     save_track(ring, folder / "track.yaml")

@@ -63,6 +63,7 @@ def test_dim_light_is_made_by_darker_colours(ring: Track, car: Car) -> None:
     assert episode.looks.colours[0, ROAD].mean() == pytest.approx(100 * 0.3 / SHARE ** (1 / 2.2), abs=1)
 
 
+@pytest.mark.slow
 def test_pictures_have_a_name_of_their_own_and_are_where_the_documents_say(
     ring: Track, car: Car, tmp_path: Path
 ) -> None:

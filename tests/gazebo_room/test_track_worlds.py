@@ -48,6 +48,7 @@ def tokens(text: str) -> list[str | float]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", track_names())
 def test_each_shipped_track_has_its_world(name: str) -> None:
     track, folder = load_track(name), WORLDS / name

@@ -115,6 +115,7 @@ def test_what_drives_later_sees_and_does_what_the_student_did(
     assert starts > CARS
 
 
+@pytest.mark.slow
 def test_learning_brings_the_loss_down(distiller: Distiller) -> None:
     for step in range(10):
         distiller.drive(step)

@@ -21,6 +21,8 @@ from outlap.policy.file import load_policy
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
+pytestmark = pytest.mark.slow
+
 RADIUS, TURN = 1.2, 0.05  # m and rad from moment to moment
 MOMENTS = 380  # three laps
 

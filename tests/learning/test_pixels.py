@@ -28,6 +28,8 @@ from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
+pytestmark = pytest.mark.slow
+
 CARS = 4
 TINY: dict[str, Any] = {
     "tracks": 2,

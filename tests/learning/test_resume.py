@@ -16,6 +16,8 @@ from outlap.learning.runs.run import Progress, resume, train
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., dict[str, Any]]
 
 

@@ -26,6 +26,7 @@ def run(content: dict[str, Any], car: Car, out: Path, seed: int) -> list[Progres
     return seen
 
 
+@pytest.mark.slow
 def test_a_run_makes_a_policy_that_may_drive_and_twice_the_same(tiny: Make, car: Car, tmp_path: Path) -> None:
     seen = run(tiny(), car, tmp_path / "one", 3)
     policy = load_policy(tmp_path / "one" / "policy.onnx", car=car)
@@ -62,6 +63,7 @@ def test_a_run_makes_a_policy_that_may_drive_and_twice_the_same(tiny: Make, car:
         assert steps[-1].done == steps[-1].total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["teacher", "distill"])
 def test_learning_that_diverges_leaves_no_policy(tiny: Make, car: Car, tmp_path: Path, part: str) -> None:
     with pytest.raises(OutlapError, match=rf"learning diverged.*lower {part}.learning_rate\.$"):

@@ -103,6 +103,7 @@ def test_report_writes_what_was_promised_and_nothing_else(race: Race, tmp_path: 
     assert Result.model_validate(content) == race.result()
 
 
+@pytest.mark.slow
 def test_the_film_plays_everywhere_and_shows_picture_view_and_bars(race: Race, tmp_path: Path) -> None:
     done: list[int] = []
     race.film.write(tmp_path / "drive.mp4", done.append)
@@ -133,6 +134,7 @@ def test_an_empty_film_is_refused_by_no_player_because_it_is_not_written(ring: T
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lap.png", "result.json"]
 
 
+@pytest.mark.slow
 def test_the_picture_shows_road_and_line(race: Race, tmp_path: Path) -> None:
     report(race, race.result(), tmp_path)
     picture = cv2.imread(str(tmp_path / "lap.png"))

@@ -184,6 +184,7 @@ def test_times_that_do_not_advance_are_ignored(drive: Drive) -> None:
     assert drive.reasons == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "limit"), [(0.0, LEAST_TIME_LIMIT), (7.0, 7.0)])
 def test_time_runs_out(ring: Track, car: Car, given: float, limit: float) -> None:
     drive = Drive(Referee(ring, car, laps=3, time_limit=given))

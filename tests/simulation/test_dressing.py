@@ -9,7 +9,7 @@ from outlap.simulation.dressing import LUMA, draw_looks, settle, visible
 from outlap.simulation.fleet import road_bounds
 from outlap.simulation.randomization import LookRanges, load_randomization
 from outlap.simulation.rendering.look import BOXES, CENTRE, FLOOR, LINE, ROAD, Looks
-from outlap.simulation.rendering.textures import FLOORS, WALLS
+from outlap.simulation.rendering.tile_set import FLOORS, WALLS
 from outlap.track.geometry import TrackSet
 
 N = 3000

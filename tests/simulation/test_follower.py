@@ -39,7 +39,7 @@ def drive(follower: LineFollower, fleet: Fleet) -> tuple[np.ndarray, np.ndarray]
         before = fleet.located.s
         curvature, speed = follower.act(fleet)
         assert np.abs(curvature).max() <= CURVATURE and speed.max() <= SPEED and speed.min() > 0
-        fleet.step(np.arctan(curvature * CAR.axles.wheelbase), speed / CAR.axles.wheel_radius, TICKS)
+        fleet.step(CAR.steering_angle(curvature), CAR.wheel_speed(speed), TICKS)
         progress += (fleet.located.s - before + length / 2) % length - length / 2
         off |= np.isnan(took) & fleet.footing().off_road
         took[np.isnan(took) & (progress >= length)] = step / 30
@@ -48,6 +48,7 @@ def drive(follower: LineFollower, fleet: Fleet) -> tuple[np.ndarray, np.ndarray]
     return took, off
 
 
+@pytest.mark.slow
 def test_laps_from_rest_are_clean_and_nearly_the_fastest(tracks: TrackSet, follower: LineFollower) -> None:
     index = np.repeat(np.arange(4), STARTS)
     fleet = Fleet(tracks, CAR, len(index))

@@ -53,6 +53,7 @@ def beside(line: Floats, n: int, reach: float, rng: np.random.Generator) -> Floa
     return on_line + rng.uniform(-reach, reach, (n, 2)) / np.sqrt(2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", range(4))
 def test_distance_to_the_roads_edge_is_right_within_3_mm(tracks: list[Track], maps: GroundMaps, k: int) -> None:
     track, rng = tracks[k], np.random.default_rng(k)

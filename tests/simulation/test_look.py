@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from outlap.simulation.rendering.look import Looks
-from outlap.simulation.rendering.textures import FLOORS, SIZE, WALLS, tiles
+from outlap.simulation.rendering.textures import tiles
+from outlap.simulation.rendering.tile_set import FLOORS, SIZE, WALLS
 
 
 def test_rows_are_copied_and_overwritten() -> None:

@@ -40,6 +40,7 @@ def open_air(looks: Looks) -> Looks:
     return looks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lens", [PINHOLE, FISHEYE], ids=["pinhole", "fisheye"])
 @pytest.mark.parametrize(("track", "s", "turn"), [(0, 0.0, 0.0), (0, 5.0, 0.4), (1, 3.0, -0.3)])
 def test_a_picture_is_what_its_rays_end_on(
@@ -262,6 +263,7 @@ def test_noise_is_as_strong_as_asked_for_and_new_in_every_picture(
     assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 0.1
 
 
+@pytest.mark.slow
 def test_far_lines_do_not_flicker(course: TrackSet, shoot: Callable, plain: Plain) -> None:
     looks = open_air(bare(plain(1)))
     lens, rows = View().lens, slice(11, 18)  # from just below the horizon to about 0.7 m ahead

@@ -57,6 +57,7 @@ def test_by_the_rule_of_clean_laps_the_last_wheel_follows_the_inner_border(margi
     assert line.lap_time == pytest.approx(2 * np.pi * radius / CAR.speed, rel=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["oval", "hairpins"])
 def test_by_that_rule_a_lap_is_faster_and_clean_but_for_the_tolerance(name: str) -> None:
     track, car = load_track(name), load_car()
@@ -95,6 +96,7 @@ def test_speeds_along_a_straight_between_slow_bends_are_those_of_even_accelerati
     assert lap_time(np.full(n, step), np.full(n, 2.0)) == pytest.approx(2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coil", "narrows"])
 @pytest.mark.parametrize("speed", [2.0, 4.0])
 def test_a_winding_road_keeps_all_limits(name: str, speed: float) -> None:
@@ -119,6 +121,7 @@ def test_a_winding_road_keeps_all_limits(name: str, speed: float) -> None:
     assert line.lap_time + 0.1 < line.standing_lap_time < line.lap_time + 1.0
 
 
+@pytest.mark.slow
 def test_a_reversed_track_takes_the_same_time() -> None:
     track = load_track("coil")
     there, back = (fastest_line(one, CAR).lap_time for one in (track, track.reversed()))

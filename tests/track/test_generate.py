@@ -38,6 +38,7 @@ def test_every_track_passes_the_checks_that_a_file_must_pass(some: list[Track]) 
         np.testing.assert_array_equal(checked.left, track.left)
 
 
+@pytest.mark.slow
 def test_the_road_keeps_clear_of_itself(some: list[Track]) -> None:
     for track in some:
         arc = arc_lengths(track.center)

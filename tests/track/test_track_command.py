@@ -90,6 +90,7 @@ def test_help_teaches_by_example() -> None:
         assert f"outlap track {verb} " in run(verb, "--help")
 
 
+@pytest.mark.slow
 def test_line_draws_and_exports_the_fastest_lap(tmp_path: Path) -> None:
     picture, table, array = tmp_path / "oval.png", tmp_path / "oval.csv", tmp_path / "oval.npy"
     printed = run("line", "oval", "--out", picture, "--export", table)

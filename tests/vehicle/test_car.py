@@ -30,7 +30,18 @@ def test_every_key_of_the_file_is_explained(path: Path) -> None:
 def test_curvature_and_steering_angle_undo_each_other(car: Car) -> None:
     assert car.steering_angle(car.max_curvature) == pytest.approx(car.steering.max_angle)
     assert car.steering_angle(-1.0) == -car.steering_angle(1.0) < 0
+    assert car.curvature(car.steering.max_angle) == car.max_curvature
     assert car.wheel_speed(car.axles.wheel_radius) == pytest.approx(1.0)
+    assert car.speed(car.wheel_speed(1.5)) == pytest.approx(1.5)
+
+
+def test_arrays_are_converted_number_by_number(car: Car) -> None:
+    rng = np.random.default_rng(0)
+    for convert, back, most in ((car.steering_angle, car.curvature, 3.0), (car.wheel_speed, car.speed, 4.0)):
+        values = rng.uniform(-most, most, (3, 50))
+        converted = convert(values)
+        np.testing.assert_allclose(converted, [[convert(float(one)) for one in row] for row in values], rtol=1e-15)
+        np.testing.assert_allclose(back(converted), values, rtol=1e-14)
 
 
 @pytest.mark.parametrize(

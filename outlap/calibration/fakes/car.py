@@ -179,7 +179,7 @@ class HiddenCar(SignalActuator):
             wanted, braking = self.pushed, True
         self._row[0, DECELERATION] = BRAKED if braking else self.hidden.coasting
         place = self.state[0, [X, Y, YAW]].copy()
-        advance(self.state, self._row, np.array([self._angle]), np.array([wanted / self.car.axles.wheel_radius]), TICK)
+        advance(self.state, self._row, np.array([self._angle]), np.array([self.car.wheel_speed(wanted)]), TICK)
         if self.lifted:
             self.state[0, [X, Y, YAW]] = place
 

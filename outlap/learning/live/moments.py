@@ -128,7 +128,7 @@ class Pairing:
         (curvature, speed), (steering, wheel_speed) = self._commands[stamp], self._sent[stamp]
         if speed < STANDSTILL:
             return wheel_speed == 0
-        alike = abs(wheel_speed * self._car.axles.wheel_radius - speed) < ALIKE
+        alike = abs(self._car.speed(wheel_speed) - speed) < ALIKE
         return alike and abs(steering - self._car.steering_angle(curvature)) < ALIKE
 
     def _motion(self, stamp: int) -> Motion | None:

@@ -17,7 +17,7 @@ STEEPEST = -0.003  # a ray's least downward slope for the floor: 40 m away at 0.
 LANES = 32  # blocks that are surveyed at once
 SIGHT = 5.0  # m, boxes further away are not drawn
 # What the renderer is compiled from besides kernel.py, which is all that Numba's cache looks at.
-PARTS = ("blocks.py", "compiling.py", "ground.py", "look.py", "textures.py")
+PARTS = ("blocks.py", "compiling.py", "ground.py", "look.py", "textures.py", "tile_set.py")
 SOURCES = zlib.crc32(b"".join(Path(__file__).with_name(name).read_bytes() for name in PARTS))
 
 # Rows of a lens's table of blocks, each LANES wide; corners are four x, four y and four z.

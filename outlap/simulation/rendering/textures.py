@@ -9,10 +9,8 @@ from numba import int32 as i4
 from numpy.typing import NDArray
 
 from outlap.simulation.rendering.compiling import part
+from outlap.simulation.rendering.tile_set import FLOORS, SIZE, WALLS
 
-SIZE = 256  # pixels across a tile; of floors and walls alike
-FLOORS = 8  # tiles that look like floors
-WALLS = 8  # tiles that look like busy rooms
 RECTANGLES = 160  # in a room: chairs, legs and window frames as well as doors and cupboards
 
 
