@@ -2,7 +2,7 @@
 
 ::
 
-    with Cage(Limits(memory_bytes=2**30)).popen("their_module", pass_fds=[theirs.fileno()]) as program:
+    with Cage(Limits(memory_bytes=2**30)).popen(Path("theirs.py"), pass_fds=[theirs.fileno()]) as program:
         ...  # talk over the other end of a socketpair, with a timeout; all that comes back is hostile
     print(program.ended_by())  # when the block is left, no process of the program's lives on
 """
@@ -50,18 +50,19 @@ class Cage:
 
     def popen(
         self,
-        module: str,
+        program: str | Path,
         arguments: Sequence[str] = (),
         pass_fds: Sequence[int] = (),
         copies: Iterable[Path] = (),
         stdout: int = subprocess.DEVNULL,
         hash_seed: int = 0,
     ) -> Program:
-        """Start ``python -m module arguments``.
+        """Start ``python program arguments``, or ``python -m program arguments``.
 
         Args:
-            module: of Outlap or of an installed package; it lets the stranger's file in.
-            arguments: for the module.
+            program: the path of a Python file, which is put into the cage; or the name of a module of Outlap's or of
+                an installed package, which lets the stranger's file in.
+            arguments: for the program.
             pass_fds: descriptors that it inherits, under the same numbers: pipes and sockets, never of a folder.
             copies: files of the caller's whose content is put into the cage, under the same paths, as it is now.
             stdout: where what it prints goes; a descriptor is passed on.
@@ -70,6 +71,9 @@ class Cage:
         Raises:
             OutlapError: the cage cannot start on this machine, and ``trust`` was not given; a file cannot be copied.
         """
+        target = [str(program.resolve())] if isinstance(program, Path) else ["-m", program]
+        if isinstance(program, Path):
+            copies = (program.resolve(), *copies)
         words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the program's end closes it
         options: dict[str, Any] = {
             "stdin": subprocess.DEVNULL,
@@ -80,19 +84,19 @@ class Cage:
         try:
             if self.trust:
                 options |= {"env": {**os.environ, "PYTHONHASHSEED": str(hash_seed)}, "pass_fds": tuple(pass_fds)}
-                process = subprocess.Popen([sys.executable, "-m", module, *arguments], **options)
+                process = subprocess.Popen([sys.executable, *target, *arguments], **options)
                 return Program(process, None, words, self.limits)
             why = why_unavailable()
             if why is not None:
                 raise OutlapError(f"{why[0].upper()}{why[1:]} Or run it unprotected, if you trust whoever wrote it.")
-            first = [sys.executable, "-P", "-m", FIRST, self.limits.model_dump_json(), module, *arguments]
+            first = [sys.executable, "-P", "-m", FIRST, self.limits.model_dump_json(), target[-1], *arguments]
             options["env"] = environment(hash_seed)
             watch = self._started(first, pass_fds, copies, options)
             assert watch.process is not None
             return Program(watch.process, watch, words, self.limits)
         except OSError as error:
             words.close()
-            raise OutlapError(f"the program {module} cannot be started: {error.strerror or error}.") from error
+            raise OutlapError(f"the program {program} cannot be started: {error.strerror or error}.") from error
         except BaseException:
             words.close()
             raise

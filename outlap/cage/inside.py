@@ -1,4 +1,4 @@
-"""The cage's first program: ``python -m outlap.cage.inside LIMITS MODULE …`` sets the limits and becomes the module."""
+"""The cage's first program: ``python -m outlap.cage.inside LIMITS PROGRAM …`` sets the limits and becomes the program."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNLIKELIEST = 1000  # to live on when the machine itself runs out of memory
 
 
 def main() -> None:
-    """Set this process's limits, for good, and run the module."""
+    """Set this process's limits, for good, and run the program, a module's name or a file's absolute path."""
     limits = json.loads(sys.argv[1])  # fields of Limits, already checked; pydantic would take longer to import
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(UNLIKELIEST))
@@ -36,7 +36,12 @@ def main() -> None:
         bounded = hard if most == resource.RLIM_INFINITY else min(hard, most)
         resource.setrlimit(kind, (soft if bounded == resource.RLIM_INFINITY else min(soft, bounded), bounded))
     del sys.argv[:2]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    program = sys.argv[0]
+    if Path(program).is_absolute():
+        sys.path.insert(0, str(Path(program).parent))
+        runpy.run_path(program, run_name="__main__")
+    else:
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
 def room_for_last_words() -> None:
