@@ -1,4 +1,4 @@
-"""The cage's first program: ``python -m outlap.cage.inside LIMITS PROGRAM …`` sets the limits and becomes the program."""
+"""The cage's first program, ``python -m outlap.cage.inside LIMITS PROGRAM …``: sets limits, becomes the program."""
 
 from __future__ import annotations
 
