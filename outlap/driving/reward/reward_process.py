@@ -12,6 +12,7 @@ import io
 import json
 import linecache
 import random
+import re
 import socket
 import struct
 import sys
@@ -228,12 +229,11 @@ def _told(path: Path, error: BaseException) -> str:
 
 def where(path: Path, trace: str) -> tuple[str, str]:
     """Line and source at which a file was, from faulthandler's report: ``, line N`` and the line; both may be empty."""
-    for line in trace.splitlines():
-        parts = line.strip().removeprefix('File "').split('", line ')
-        if len(parts) == 2 and parts[0] == str(path):
-            number = int(parts[1].split()[0])
-            return f", line {number}", linecache.getline(str(path), number).strip()
-    return "", ""
+    # The file may have written there itself.
+    found = re.search(rf'^ *File "{re.escape(str(path))}", line (\d{{1,7}})\b', trace, re.MULTILINE | re.ASCII)
+    if found is None:
+        return "", ""
+    return f", line {int(found[1])}", linecache.getline(str(path), int(found[1])).strip()
 
 
 def _brief(value: Any) -> str:

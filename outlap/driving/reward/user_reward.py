@@ -192,11 +192,11 @@ class UserReward:
         code, why, words = self._program.returncode, self._program.ended_by(), self._program.words()
         self.close()
         line, source = where(self.path, words)
-        at = f" at `{source}`" if source else ""
+        at = f" at `{_printable(source)}`" if source else ""
         if code is None or "Timeout (" in words:
             raise OutlapError(f"{self.path}{line}: {what} took over {limit:g} s and was ended{at}.")
         last = next((text.strip() for text in reversed(words.splitlines()) if text.strip()), "")
-        if code > 0 and last and not source:
+        if code > 0 and last and not line:
             why += f", {_printable(last[:300])}"
         raise OutlapError(f"{self.path}{line}: {what} ended the reward function's process ({why}){at}.")
 
