@@ -69,8 +69,9 @@ def command(
         status_descriptor: where bubblewrap says the number of the cage's first process.
     """
     shown = [*_environment_binds(), *(word for path in readable for word in _bound(path.absolute()))]
-    outer = _as_nobody(shown) if os.geteuid() == 0 else []
-    inner = ["bwrap", "--unshare-all", "--unshare-user", *_no_more_namespaces()]
+    bubblewrap = shutil.which("bwrap") or "bwrap"
+    outer = [bubblewrap, *_as_nobody(shown)] if os.geteuid() == 0 else []
+    inner = [bubblewrap, "--unshare-all", "--unshare-user", *_no_more_namespaces(bubblewrap)]
     inner += ["--uid", str(INSIDE_ID), "--gid", str(INSIDE_ID), "--hostname", "cage"]
     inner += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev"]
     for place in ("/tmp", "/dev/shm"):
@@ -169,16 +170,16 @@ def _as_nobody(shown: Sequence[str]) -> list[str]:
     the end of a namespace's first process ends all others.
     """
     return [
-        *("bwrap", "--unshare-pid", "--dir", "/tmp", *shown, "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev"),
+        *("--unshare-pid", "--dir", "/tmp", *shown, "--bind", "/proc", "/proc", "--dev-bind", "/dev", "/dev"),
         *("--die-with-parent", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--"),
         *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"),
     ]
 
 
 @functools.lru_cache(1)
-def _no_more_namespaces() -> tuple[str, ...]:
+def _no_more_namespaces(bubblewrap: str) -> tuple[str, ...]:
     """The filter refuses them too; this is the kernel's own word, where bubblewrap knows how to ask for it (0.8)."""
-    options = subprocess.run(["bwrap", "--help"], capture_output=True, text=True, check=False, env={}).stdout
+    options = subprocess.run([bubblewrap, "--help"], capture_output=True, text=True, check=False, env={}).stdout
     return ("--disable-userns",) if "--disable-userns" in options else ()
 
 
