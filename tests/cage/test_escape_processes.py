@@ -241,8 +241,7 @@ def test_the_parent_is_killed(tmp_path: Path) -> None:
     code = f"""
         import time
         from pathlib import Path
-        from outlap.cage.bubblewrap import environment
-from outlap.cage.cage import Cage
+        from outlap.cage.cage import Cage
         program = Cage().popen(Path({str(tmp_path / "heart.py")!r}), pass_fds=[{writing}])
         time.sleep(1000)
         """
