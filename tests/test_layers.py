@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "policy": GROUND,
     "cage": (),
     "driving": (*MIDDLE, "cage"),
-    "learning": (*MIDDLE, "driving"),
+    "learning": (*MIDDLE, "cage", "driving"),
     "racing": (*MIDDLE, "driving", "launching"),
     "footage": MIDDLE,
     "gazebo": (*GROUND, "simulation"),
