@@ -67,8 +67,11 @@ def command(
         copies: files that are put there.
         filter_descriptor: holds the filter of system calls.
         status_descriptor: where bubblewrap says the number of the cage's first process.
+
+    Raises:
+        OutlapError: a path of ``readable`` is not there.
     """
-    shown = [*_environment_binds(), *(word for path in readable for word in _bound(path.absolute()))]
+    shown = [*_environment_binds(), *(word for path in readable for word in _named(path.absolute()))]
     bubblewrap = shutil.which("bwrap") or "bwrap"
     outer = [bubblewrap, *_as_nobody(shown)] if os.geteuid() == 0 else []
     inner = [bubblewrap, "--unshare-all", "--unshare-user", *_no_more_namespaces(bubblewrap)]
@@ -222,6 +225,14 @@ def _bound(path: Path) -> list[str]:
     if path.is_symlink() and path.parent.name != "etc":
         return [*_parents(path), "--symlink", str(path.readlink()), str(path)]
     return [*_parents(path), "--ro-bind", str(path), str(path)] if path.exists() else []
+
+
+def _named(path: Path) -> list[str]:
+    """Shows what the caller named, also where it is named by a link."""
+    real = path.resolve()
+    if not real.exists():
+        raise OutlapError(f"{path}: there is no such file or folder for the cage to show.")
+    return _bound(real) if real == path else [*_bound(real), *_parents(path), "--symlink", str(real), str(path)]
 
 
 def _parents(path: Path) -> list[str]:

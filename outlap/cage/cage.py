@@ -69,7 +69,8 @@ class Cage:
             hash_seed: of Python's sets and dictionaries, part of "same seed, same result".
 
         Raises:
-            OutlapError: the cage cannot start on this machine, and ``trust`` was not given; a file cannot be copied.
+            OutlapError: the cage cannot start on this machine, and ``trust`` was not given; a file cannot be copied, or
+                what is to be readable is not there.
         """
         target = [str(program.resolve())] if isinstance(program, Path) else ["-m", program]
         if isinstance(program, Path):

@@ -238,7 +238,13 @@ def test_the_clock(tmp_path: Path) -> None:
     )
 
 
-def test_readable_names_what_is_there(tmp_path: Path) -> None:
-    assert (
-        attempt(tmp_path, "got = Path(X).exists()", readable=(tmp_path / "none",), X=str(tmp_path)).told == "got: True"
-    )
+def test_a_folder_that_is_named_by_a_link_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir(mode=0o755)
+    tmp_path.chmod(0o755)
+    (tmp_path / "real" / "laps.csv").write_text("1")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real")
+    code = "got = Path(LINK, 'laps.csv').read_text()"
+    assert attempt(tmp_path, code, readable=(link,), LINK=str(link)).told == "got: 1"
+    with pytest.raises(OutlapError, match=r"none: there is no such file or folder for the cage to show\.$"):
+        attempt(tmp_path, code, readable=(tmp_path / "none",), LINK=str(link))
