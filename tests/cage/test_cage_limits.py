@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from prisoner import PATIENCE, attempt, value
+from prisoner import PATIENCE, attempt, attempts, value
 
 from outlap.cage.cage import Cage
 from outlap.cage.limits import MIB, Limits
@@ -146,13 +146,14 @@ def test_output_without_end(tmp_path: Path) -> None:
 
 
 def test_a_huge_file(tmp_path: Path) -> None:
-    for code in (
+    codes = (
         "with open('/tmp/x', 'wb') as f:\n    f.truncate(2**40); got = 1",
         "with open('/tmp/x', 'wb') as f:\n    f.seek(2**40); f.write(b'x'); f.flush(); got = 1",
         "with open('/tmp/x', 'wb') as f:\n    os.posix_fallocate(f.fileno(), 0, 2**30); got = 1",
         "os.ftruncate(2, 2**40); got = 1",
-    ):
-        assert attempt(tmp_path, code).told.startswith("held: OSError [Errno 27]"), code
+    )
+    for code, told in attempts(tmp_path, codes).items():
+        assert told.startswith("held: OSError [Errno 27]"), code
 
 
 def test_many_open_files(tmp_path: Path) -> None:
@@ -162,9 +163,10 @@ def test_many_open_files(tmp_path: Path) -> None:
 
 
 def test_raising_its_own_limits(tmp_path: Path) -> None:
-    for name in ("AS", "NPROC", "NOFILE", "FSIZE", "CORE"):
-        code = f"resource.setrlimit(resource.RLIMIT_{name}, (2**50, 2**50)); got = 1"
-        assert attempt(tmp_path, code).told.startswith(("held: ValueError", "held: PermissionError")), name
+    names = ("AS", "NPROC", "NOFILE", "FSIZE", "CORE")
+    codes = [f"resource.setrlimit(resource.RLIMIT_{name}, (2**50, 2**50)); got = 1" for name in names]
+    for code, told in attempts(tmp_path, codes).items():
+        assert told.startswith(("held: ValueError", "held: PermissionError")), code
 
 
 def test_a_program_that_takes_its_time_is_ended_at_once(tmp_path: Path) -> None:

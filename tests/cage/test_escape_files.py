@@ -11,7 +11,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from prisoner import attempt, value
+from prisoner import attempt, attempts, value
 
 import outlap
 from outlap.errors import OutlapError
@@ -147,7 +147,7 @@ def test_what_it_leaves_in_tmp_is_gone_and_anothers_is_not_seen(tmp_path: Path) 
 
 
 def test_mounting(tmp_path: Path) -> None:
-    for code in (
+    codes = (
         "subprocess.run(['mount', '-t', 'tmpfs', 'x', '/tmp'], check=True, capture_output=True); got = 1",
         "call('mount', b'x', b'/tmp', b'tmpfs', 0, None); got = 1",
         "call('umount2', b'/proc', 2); got = 1",
@@ -156,38 +156,27 @@ def test_mounting(tmp_path: Path) -> None:
         "call('fsopen', b'tmpfs', 0); got = 1",
         "call('open_tree', -100, b'/', 1); got = 1",
         "os.chroot('/tmp'); got = 1",
-    ):
-        told = attempt(tmp_path, code).told
+    )
+    for code, told in attempts(tmp_path, codes).items():
         assert told.startswith(("held: PermissionError", "held: CalledProcessError")), code
 
 
 def test_namespaces_of_its_own(tmp_path: Path) -> None:
-    for code in (
+    codes = (
         "call('unshare', 0x10000000); got = 1",  # CLONE_NEWUSER, with which all others come
         "call('unshare', 0x00020000); got = 1",  # CLONE_NEWNS
         "call('setns', os.open('/proc/1/ns/mnt', os.O_RDONLY), 0); got = 1",
         "call('clone', 0x10000000 | 17, 0, 0, 0, 0); got = 1",
-    ):
-        assert attempt(tmp_path, code).told.startswith("held: PermissionError"), code
+    )
+    for code, told in attempts(tmp_path, codes).items():
+        assert told.startswith("held: PermissionError"), code
     assert "not implemented" in attempt(tmp_path, "call('clone3', 0, 0); got = 1").told
 
 
 def test_devices(tmp_path: Path) -> None:
-    for device in (
-        "mem",
-        "kmsg",
-        "sda",
-        "vda",
-        "kvm",
-        "fuse",
-        "net/tun",
-        "dri",
-        "nvidia0",
-        "ttyUSB0",
-        "i2c-1",
-        "video0",
-    ):
-        assert attempt(tmp_path, f"got = os.open('/dev/{device}', os.O_RDWR)").told.startswith(NOWHERE), device
+    names = ["mem", "kmsg", "sda", "vda", "kvm", "fuse", "net/tun", "dri", "nvidia0", "ttyUSB0", "i2c-1", "video0"]
+    for code, told in attempts(tmp_path, [f"got = os.open('/dev/{name}', os.O_RDWR)" for name in names]).items():
+        assert told.startswith(NOWHERE), code
     for kind in ("S_IFBLK", "S_IFCHR"):
         told = attempt(tmp_path, f"got = os.mknod('/tmp/disk', 0o600 | stat.{kind}, os.makedev(8, 0))").told
         assert told.startswith("held: PermissionError")
@@ -208,9 +197,10 @@ def test_the_kernels_settings(tmp_path: Path) -> None:
 
 
 def test_becoming_somebody_else(tmp_path: Path) -> None:
-    for code in ("os.setuid(0); got = 1", "os.setgroups([0]); got = 1", "os.setresuid(65534, 65534, 65534); got = 1"):
+    codes = ("os.setuid(0); got = 1", "os.setgroups([0]); got = 1", "os.setresuid(65534, 65534, 65534); got = 1")
+    for code, told in attempts(tmp_path, codes).items():
         # There is nobody else: no other number means anything in there.
-        assert attempt(tmp_path, code).told.startswith(("held: PermissionError", "held: OSError [Errno 22]"))
+        assert told.startswith(("held: PermissionError", "held: OSError [Errno 22]")), code
     told = value(attempt(tmp_path, "got = json.dumps([os.getuid(), Path('/proc/self/status').read_text()])"))
     status = dict(line.split(":\t", 1) for line in told[1].splitlines() if ":\t" in line)
     assert told[0] != 0
