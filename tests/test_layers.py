@@ -17,7 +17,7 @@ LONGEST = 400  # lines
 # What each part may import besides itself and the modules at the top (errors, files, …). There is no way round.
 GROUND = ("track", "vehicle", "camera")
 MIDDLE = (*GROUND, "simulation", "policy")
-UPPER = (*MIDDLE, "driving", "learning", "racing", "safety", "footage", "drivers", "recording", "hand")
+UPPER = (*MIDDLE, "cage", "driving", "learning", "racing", "safety", "footage", "drivers", "recording", "hand")
 MAY_IMPORT = {
     "vehicle": (),
     "camera": ("vehicle",),
@@ -30,8 +30,9 @@ MAY_IMPORT = {
     "launching": (),
     "simulation": GROUND,
     "policy": GROUND,
-    "driving": MIDDLE,
-    "learning": (*MIDDLE, "driving"),
+    "cage": (),
+    "driving": (*MIDDLE, "cage"),
+    "learning": (*MIDDLE, "cage", "driving"),
     "racing": (*MIDDLE, "driving", "launching"),
     "footage": MIDDLE,
     "gazebo": (*GROUND, "simulation"),

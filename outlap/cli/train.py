@@ -35,6 +35,12 @@ def train(
         int | None,
         typer.Option(help="Of everything random: same seed, same machine, same policy.", min=0, show_default="0"),
     ] = None,
+    cage: Annotated[
+        bool,
+        typer.Option(
+            "--cage", help="Run the reward file in the cage: no network, none of your files. For one that is not yours."
+        ),
+    ] = False,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the interrupted run in this folder, as it was begun.")
     ] = None,
@@ -51,16 +57,18 @@ def train(
     Example: [bold]outlap train --preset quick --out runs/first --seed 1[/]
     """
     if resume is None:
-        run_train(out or DEFAULT_OUT, config or preset or DEFAULT_PRESET, car or DEFAULT_CAR, seed or DEFAULT_SEED)
+        run_train(
+            out or DEFAULT_OUT, config or preset or DEFAULT_PRESET, car or DEFAULT_CAR, seed or DEFAULT_SEED, cage=cage
+        )
         return
-    given = {"--out": out, "--preset": preset, "--config": config, "--car": car, "--seed": seed}
+    given = {"--out": out, "--preset": preset, "--config": config, "--car": car, "--seed": seed, "--cage": cage or None}
     unwanted = [name for name, value in given.items() if value is not None]
     if unwanted:
         raise OutlapError(f"--resume goes on with the run as it was begun: leave out {' and '.join(unwanted)}.")
     run_resume(resume)
 
 
-def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool = False) -> Path:
+def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool = False, cage: bool = False) -> Path:
     """Train with progress shown; returns the policy file's path.
 
     Args:
@@ -68,6 +76,7 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
         training: a name in config/training, or a training file.
         car: a name in config/cars, or a car file.
         seed: of everything random.
+        cage: run the reward file in the cage, as one of a stranger's; a resumed run stays there.
         again: go on with an interrupted run of the very same kind, where the folder holds one.
 
     Raises:
@@ -81,6 +90,8 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
     from outlap.learning.config import load_training
 
     config = load_training(training, described)
+    if cage:
+        config = config.model_copy(update={"caged": True})
     with lock_folder(out):
         from outlap.learning.runs.run import interrupted, train
         from outlap.learning.runs.run import resume as go_on

@@ -27,6 +27,7 @@ class Recipe(Model):
     tracks: Annotated[int, Field(ge=1, le=4096)]
     randomization: GivenRandomization
     reward: str = BUILT_IN  # or the path of a Python file with the user's own
+    caged: bool = False  # whether that file runs in the cage, since it is a stranger's
     actions: Actions = CONTINUOUS  # or a list, or the path of DeepRacer's model_metadata.json
     task: TaskConfig
     student: StudentConfig

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from outlap.cage.bubblewrap import why_unavailable
 from outlap.policy.file import load_policy
 
 Refused = Callable[..., str]
@@ -126,3 +127,26 @@ def test_a_demo_sees_to_its_track_before_it_trains(refused: Refused, tmp_path: P
     assert refused("demo", "--track", bad, "--out", tmp_path / "out").startswith(str(bad))
     assert "nowhere" in refused("demo", "--track", "nowhere", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_strangers_reward_learns_in_the_cage_also_when_resumed(
+    outlap: Callable, refused: Refused, tiny_file: TinyFile, tmp_path: Path
+) -> None:
+    why = why_unavailable()
+    if why is not None:
+        pytest.skip(why)
+    reward, out, own = tmp_path / "stranger.py", tmp_path / "run", tmp_path / "own"
+    # What it prints says whether it sees a file of the user's; it never gets far.
+    reward.write_text(
+        f"import os\nprint(os.path.exists({str(tmp_path / 'tiny.yaml')!r}))\ncalls = 0\n"
+        "def reward(moment):\n    global calls\n    calls += 1\n    assert calls < 9, 'enough'\n"
+        "    return moment.gained\n"
+    )
+    file = tiny_file(reward=str(reward))
+    for words in (("--config", file, "--out", out, "--cage"), ("--resume", out), ("--config", file, "--out", own)):
+        code, _, stderr = outlap("train", *words)
+        assert code == 2
+        assert f"{reward}, line 7: AssertionError: enough" in stderr.replace("\n", " ")
+    assert (out / "reward.log").read_text() == "False\nFalse\n"
+    assert (own / "reward.log").read_text() == "True\n"
+    assert "leave out --cage" in refused("train", "--resume", out, "--cage")

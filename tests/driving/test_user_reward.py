@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from tiny_learning import TASK
 
+from outlap.cage.bubblewrap import why_unavailable
+from outlap.cage.cage import Cage
 from outlap.driving.reward.reward import Moment, Scaled, progress
 from outlap.driving.reward.reward_process import LOG_LIMIT, pack, unpack
-from outlap.driving.reward.user_reward import UserReward, keep_copy, opened_reward
+from outlap.driving.reward.user_reward import OWN, UserReward, keep_copy, opened_reward
 from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
 from outlap.simulation.randomization import OFF
@@ -42,16 +44,26 @@ def moment(tracks: TrackSet, car: Car) -> Moment:
     return seen[0]
 
 
+@pytest.fixture(params=["a process", "the cage"])
+def cage(request: pytest.FixtureRequest) -> Cage:
+    """Where a reward file runs; it is to make no difference."""
+    if request.param == "the cage":
+        if why_unavailable() is not None:
+            pytest.skip(str(why_unavailable()))
+        return Cage()
+    return OWN
+
+
 @pytest.fixture
 def run(
-    tracks: TrackSet, car: Car, moment: Moment, reward_file: Callable[[str], Path]
+    tracks: TrackSet, car: Car, moment: Moment, reward_file: Callable[[str], Path], cage: Cage
 ) -> Callable[[str], np.ndarray | str]:
     """``run(code)``: the rewards of one step by a file with that code, or what is said of it."""
 
     def rewards(code: str) -> np.ndarray | str:
         path = reward_file(code)
         try:
-            with closing(UserReward(path, tracks, car, CARS, 0)) as reward:
+            with closing(UserReward(path, tracks, car, CARS, 0, cage=cage)) as reward:
                 return reward(moment)
         except OutlapError as error:
             said = str(error)
@@ -161,7 +173,12 @@ def test_a_missing_file_is_told(tracks: TrackSet, car: Car, tmp_path: Path) -> N
 
 
 def test_prints_go_to_the_log_and_nowhere_else(
-    tracks: TrackSet, car: Car, moment: Moment, reward_file: Callable[[str], Path], capfd: pytest.CaptureFixture[str]
+    tracks: TrackSet,
+    car: Car,
+    moment: Moment,
+    reward_file: Callable[[str], Path],
+    cage: Cage,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     path = reward_file("""
         import os, sys
@@ -172,7 +189,7 @@ def test_prints_go_to_the_log_and_nowhere_else(
             return input() if False else 1.0
         """)
     log = path.with_name("reward.log")
-    with closing(UserReward(path, tracks, car, CARS, 0, log)) as reward:
+    with closing(UserReward(path, tracks, car, CARS, 0, log, cage)) as reward:
         np.testing.assert_array_equal(reward(moment), np.ones(CARS))
     assert log.read_text().startswith("at 1\nxxx")
     assert log.stat().st_size <= LOG_LIMIT
@@ -197,11 +214,11 @@ def test_it_may_import_its_neighbours_and_the_same_seed_gives_the_same_numbers(
 
 
 def test_the_process_ends_with_its_context(
-    tracks: TrackSet, car: Car, moment: Moment, reward_file: Callable[[str], Path]
+    tracks: TrackSet, car: Car, moment: Moment, reward_file: Callable[[str], Path], cage: Cage
 ) -> None:
     path = reward_file("def reward_function(params):\n    return 1.0\n")
-    with closing(UserReward(path, tracks, car, CARS, 0)) as reward:
-        number = reward._process.pid
+    with closing(UserReward(path, tracks, car, CARS, 0, cage=cage)) as reward:
+        number = reward._program.pid
         os.kill(number, 0)
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)

@@ -12,9 +12,11 @@ import io
 import json
 import linecache
 import random
+import re
 import socket
 import struct
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import fields
@@ -24,15 +26,20 @@ from typing import Any
 
 import numpy as np
 
+from outlap.cage.inside import room_for_last_words
 from outlap.driving.reward import deepracer
 from outlap.driving.reward.reward import Moment
 
 LARGEST = 1e5  # of a reward, to either side; DeepRacer's own bound, and far from what float32 holds
 LOG_LIMIT = 1 << 20  # characters of what the file prints that are kept
+LONGEST = 4000  # bytes of a mistake that is told
 
 STDERR = 2  # the file descriptor, since sys.stderr is replaced
 HEADER = struct.Struct("<cq")
 SETUP, STEP, REWARDS, MISTAKE = b"s", b"m", b"r", b"e"
+
+
+_memory = ""  # how much of it the cage allows, in words
 
 
 class RefusedError(Exception):
@@ -45,19 +52,33 @@ def send(connection: socket.socket, kind: bytes, content: bytes) -> None:
     connection.sendall(content)
 
 
-def receive(connection: socket.socket) -> tuple[bytes, bytes]:
+def receive(connection: socket.socket, largest: int = 1 << 40, until: float | None = None) -> tuple[bytes, bytes]:
     """The next message: its kind and its content.
+
+    Args:
+        connection: to the other side.
+        largest: bytes of content that are taken.
+        until: when to give up, s on the steady clock; by default the connection's own timeout counts for each part.
 
     Raises:
         EOFError: the other side is gone.
+        TimeoutError: the message was not complete in time.
+        ValueError: the message is longer.
     """
-    kind, length = HEADER.unpack(_exactly(connection, HEADER.size))
-    return kind, _exactly(connection, length)
+    kind, length = HEADER.unpack(_exactly(connection, HEADER.size, until))
+    if not 0 <= length <= largest:
+        raise ValueError(f"a message of {length} bytes")
+    return kind, _exactly(connection, length, until)
 
 
-def _exactly(connection: socket.socket, length: int) -> bytes:
+def _exactly(connection: socket.socket, length: int, until: float | None) -> bytes:
     parts = bytearray()
     while len(parts) < length:
+        if until is not None:
+            left = until - time.monotonic()
+            if left <= 0:  # whoever sends a byte now and then is late, too
+                raise TimeoutError
+            connection.settimeout(left)
         part = connection.recv(length - len(parts))
         if not part:
             raise EOFError
@@ -81,9 +102,12 @@ def unpack(content: bytes, n: int) -> Moment:
 
 def main(descriptor: int) -> None:
     """Serve one trainer until it goes away."""
+    global _memory
     with socket.socket(fileno=descriptor) as connection:
         try:
             setup = json.loads(receive(connection)[1])
+            if setup["memory_bytes"] is not None:
+                _memory = f"the cage allows {setup['memory_bytes'] / 2**30:.3g} GiB of memory"
             sys.stdout = sys.stderr = _Log(setup["log"])
             faulthandler.enable(file=STDERR)
             faulthandler.dump_traceback_later(setup["loading_limit"], exit=True, file=STDERR)
@@ -100,7 +124,7 @@ def main(descriptor: int) -> None:
         except (EOFError, ConnectionError):
             return
         except RefusedError as mistake:
-            send(connection, MISTAKE, str(mistake).encode())
+            send(connection, MISTAKE, str(mistake).encode(errors="replace")[:LONGEST])
 
 
 def _prepared(path: Path, setup: dict[str, Any]) -> Callable[[Moment], np.ndarray]:
@@ -190,6 +214,8 @@ def _many(path: Path, function: Callable[[Moment], Any], moment: Moment) -> np.n
 
 def _told(path: Path, error: BaseException) -> str:
     """An exception in one sentence that names the user's line."""
+    if isinstance(error, MemoryError):
+        room_for_last_words()
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename) == path]
     place, source = str(path), ""
@@ -197,17 +223,17 @@ def _told(path: Path, error: BaseException) -> str:
         place = f"{path}, line {own[-1].lineno}"
         source = f" in `{own[-1].line}`" if own[-1].line else ""
     what = " ".join(str(error).split())[:300]
-    return f"{place}: {type(error).__name__}{': ' if what else ''}{what}{source}."
+    limit = f" ({_memory})" if isinstance(error, MemoryError) and _memory else ""
+    return f"{place}: {type(error).__name__}{': ' if what else ''}{what}{source}{limit}."
 
 
 def where(path: Path, trace: str) -> tuple[str, str]:
     """Line and source at which a file was, from faulthandler's report: ``, line N`` and the line; both may be empty."""
-    for line in trace.splitlines():
-        parts = line.strip().removeprefix('File "').split('", line ')
-        if len(parts) == 2 and parts[0] == str(path):
-            number = int(parts[1].split()[0])
-            return f", line {number}", linecache.getline(str(path), number).strip()
-    return "", ""
+    # The file may have written there itself.
+    found = re.search(rf'^ *File "{re.escape(str(path))}", line (\d{{1,7}})\b', trace, re.MULTILINE | re.ASCII)
+    if found is None:
+        return "", ""
+    return f", line {int(found[1])}", linecache.getline(str(path), int(found[1])).strip()
 
 
 def _brief(value: Any) -> str:
@@ -220,12 +246,10 @@ def _brief(value: Any) -> str:
 class _Log(io.TextIOBase):
     """Keeps the first part of what is printed, in a file or nowhere, and never fails."""
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, descriptor: int | None) -> None:
         self._left = LOG_LIMIT
-        try:
-            self._file = Path(path).open("a", encoding="utf-8", buffering=1) if path else None  # noqa: SIM115  open as long as the log
-        except OSError:
-            self._file = None
+        # As long as the log is.
+        self._file = None if descriptor is None else open(descriptor, "a", encoding="utf-8", buffering=1)  # noqa: PTH123, SIM115
 
     def writable(self) -> bool:
         return True

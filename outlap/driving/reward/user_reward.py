@@ -1,4 +1,7 @@
-"""A reward from a user's own Python file, which may be wrong in any way: it runs in a process of its own."""
+"""A reward from a user's own Python file, which may be wrong in any way: it runs in a process of its own.
+
+Where the file is a stranger's, that process runs in the cage (docs/security.md), and what it answers is hostile, too.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,23 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
-import sys
-import tempfile
+import time
 import weakref
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from outlap.cage.cage import Cage, Program, python_beside
 from outlap.driving.reward.reward import BUILT_IN, Moment, Reward, Scaled, progress
 from outlap.driving.reward.reward_process import (
+    LARGEST,
+    LONGEST,
     MISTAKE,
+    REWARDS,
     SETUP,
     STEP,
     pack,
@@ -37,6 +42,8 @@ from outlap.vehicle.car import Car
 LIMIT = 4.0  # s that a step's rewards may take, all cars together; usual are some thousandths
 LOADING_LIMIT = 20.0  # s that importing the file may take: scipy from a cold disk needs several
 GRACE = 0.6  # s after a limit in which the process ends itself, and says where it was, before it is ended
+MODULE = "outlap.driving.reward.reward_process"
+OWN = Cage(trust=True)  # for a reward file of the user's own: an ordinary process
 START = 60.0  # s for Python itself to start, on a machine however busy
 
 
@@ -50,6 +57,7 @@ def opened_reward(
     seed: int,
     discount: float,
     log: Path | None = None,
+    cage: Cage = OWN,
 ) -> Iterator[Reward]:
     """The reward that a training file names, for n cars on ``tracks``, for as long as the context lasts.
 
@@ -62,16 +70,17 @@ def opened_reward(
         seed: of Python's and NumPy's own random numbers in the user's file.
         discount: PPO's; the user's rewards are scaled to what it learns from best.
         log: file that what the user's file prints is added to, up to a megabyte; by default it goes nowhere.
+        cage: where the file runs: by default an ordinary process, with all rights of the user's.
 
     Raises:
-        OutlapError: the file is missing, fails as it is imported, or has no reward function; the sentence names the
-            line. Calling the reward raises it, too, when the file raises, returns what is not a finite number, or does
-            not return within a few seconds.
+        OutlapError: the cage cannot start here. The file is missing, fails as it is imported, or has no reward
+            function; the sentence names the line. Calling the reward raises it, too, when the file raises, returns what
+            is not a finite number, or does not return within a few seconds.
     """
     if reward == BUILT_IN:
         yield partial(progress, config=config)
         return
-    with contextlib.closing(UserReward(Path(reward), tracks, car, n, seed, log)) as user:
+    with contextlib.closing(UserReward(Path(reward), tracks, car, n, seed, log, cage)) as user:
         yield Scaled(user, n, discount)
 
 
@@ -96,25 +105,30 @@ def keep_copy(reward: str, copy: Path, resuming: bool) -> None:
 class UserReward:
     """Rewards of n cars by the functions of a Python file, see :func:`opened_reward`."""
 
-    def __init__(self, path: Path, tracks: TrackSet, car: Car, n: int, seed: int, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tracks: TrackSet,
+        car: Car,
+        n: int,
+        seed: int,
+        log: Path | None = None,
+        cage: Cage = OWN,
+    ) -> None:
         self.path = path.resolve()
         self._n = n
         if not self.path.is_file():
             raise OutlapError(f"{path}: there is no such reward file.")
-        # Where the process says its last words; a file, since nobody reads along.
-        self._words: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  the finalizer closes it
+        copies = [] if cage.trust else python_beside(self.path)
         self._connection, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "outlap.driving.reward.reward_process", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._words,
-                pass_fds=[theirs.fileno()],
-                process_group=0,  # Ctrl-C is for the trainer
-                env={**os.environ, "PYTHONHASHSEED": "0"},  # the order of sets is part of "same seed, same result"
-            )
-        self._finalizer = weakref.finalize(self, _end, self._process, self._connection, self._words)
+        with theirs, _opened_log(log) as log_descriptor:
+            passed = (theirs.fileno(), *([] if log_descriptor is None else [log_descriptor]))
+            try:
+                self._program = cage.popen(MODULE, [str(theirs.fileno())], passed, copies)
+            except BaseException:
+                self._connection.close()
+                raise
+            self._finalizer = weakref.finalize(self, _end, self._program, self._connection)
         setup = {
             "path": str(self.path),
             "centers": [track.center.tolist() for track in tracks.tracks],
@@ -124,9 +138,11 @@ class UserReward:
             "seed": seed,
             "limit": LIMIT,
             "loading_limit": LOADING_LIMIT,
-            "log": None if log is None else str(log),
+            "log": log_descriptor,
+            "memory_bytes": None if cage.trust else cage.limits.memory_bytes,
         }
-        self._exchange(SETUP, json.dumps(setup).encode(), START + LOADING_LIMIT, "importing it", LOADING_LIMIT)
+        content = json.dumps(setup).encode()
+        self._exchange(SETUP, content, START + LOADING_LIMIT, 0, "importing it", LOADING_LIMIT)
 
     def __call__(self, moment: Moment) -> NDArray[np.float64]:
         """The rewards (n,) of a moment.
@@ -136,39 +152,51 @@ class UserReward:
         """
         if not self._finalizer.alive:
             raise OutlapError(f"{self.path}: the reward function's process has ended.")
-        content = self._exchange(STEP, pack(moment), LIMIT + GRACE, f"rewarding {self._n} cars", LIMIT)
-        return np.frombuffer(content, "<f8").copy()
+        what, size = f"rewarding {self._n} cars", 8 * self._n
+        rewards = np.frombuffer(self._exchange(STEP, pack(moment), LIMIT + GRACE, size, what, LIMIT), "<f8").copy()
+        if not (np.abs(rewards) <= LARGEST).all():  # the process has seen to it, unless the file took hold of it
+            self._refuse("it gave rewards past the reward function")
+        return rewards
 
     def close(self) -> None:
         """End the process."""
         self._finalizer()
 
-    def _exchange(self, kind: bytes, content: bytes, patience: float, what: str, limit: float) -> bytes:
+    def _exchange(self, kind: bytes, content: bytes, patience: float, size: int, what: str, limit: float) -> bytes:
+        """Send a request and give back its answer, of ``size`` bytes, within ``patience`` s."""
+        until = time.monotonic() + patience
         self._connection.settimeout(patience)
         try:
             send(self._connection, kind, content)
-            kind, content = receive(self._connection)
+            kind, content = receive(self._connection, max(size, LONGEST), until)
+        except ValueError:
+            self._refuse("it gave an answer that is none")
         except (OSError, EOFError):
             self._fail(what, limit)
         if kind == MISTAKE:
             self.close()
-            raise OutlapError(content.decode())
+            raise OutlapError(_printable(content.decode(errors="replace")))
+        if kind != REWARDS or len(content) != size:
+            self._refuse("it gave an answer that is none")
         return content
+
+    def _refuse(self, why: str) -> NoReturn:
+        self.close()
+        raise OutlapError(f"{self.path}: {why}: the file must not touch the process that it runs in.")
 
     def _fail(self, what: str, limit: float) -> NoReturn:
         """Say why there was no answer."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE)  # the connection is closed a little before the process has ended
-        code = self._process.poll()
-        self._words.seek(0)
-        words = self._words.read()
+        with contextlib.suppress(TimeoutError):
+            self._program.wait(GRACE)  # the connection is closed a little before the process has ended
+        code, why, words = self._program.returncode, self._program.ended_by(), self._program.words()
         self.close()
         line, source = where(self.path, words)
-        at = f" at `{source}`" if source else ""
+        at = f" at `{_printable(source)}`" if source else ""
         if code is None or "Timeout (" in words:
             raise OutlapError(f"{self.path}{line}: {what} took over {limit:g} s and was ended{at}.")
         last = next((text.strip() for text in reversed(words.splitlines()) if text.strip()), "")
-        why = f"signal {-code}" if code < 0 else f"code {code}{f', {last}' if last and not source else ''}"
+        if code > 0 and last and not line:
+            why += f", {_printable(last[:300])}"
         raise OutlapError(f"{self.path}{line}: {what} ended the reward function's process ({why}){at}.")
 
 
@@ -179,8 +207,25 @@ def row_distances(tracks: TrackSet, index: int) -> NDArray[np.float64]:
     return np.maximum.accumulate(along)
 
 
-def _end(process: subprocess.Popen, connection: socket.socket, words: IO[str]) -> None:
+@contextlib.contextmanager
+def _opened_log(path: Path | None) -> Iterator[int | None]:
+    """A descriptor by which to add to the log; None where there is none, or none can be written."""
+    descriptor = None
+    if path is not None:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _printable(text: str) -> str:
+    """The text without what could steer a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _end(program: Program, connection: socket.socket) -> None:
     connection.close()
-    process.kill()
-    process.wait()
-    words.close()
+    program.close()

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from outlap.cage.cage import Cage
 from outlap.driving.reward.reward import BUILT_IN
-from outlap.driving.reward.user_reward import keep_copy, opened_reward
+from outlap.driving.reward.user_reward import OWN, keep_copy, opened_reward
 from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
 from outlap.learning.config import AnyTraining, PixelTrainingConfig, TrainingConfig
@@ -204,6 +205,7 @@ class _Run:
             self._streams[5],
             ppo.discount,
             self.folder.reward_log,
+            Cage() if config.caged else OWN,
         ) as reward:
             # Who learns from rewards: the teacher, or what drives in the end.
             task = DrivingTask(

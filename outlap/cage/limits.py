@@ -1,0 +1,23 @@
+"""What a program in the cage may use up."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from outlap.files import Model
+
+GIB = 2**30
+MIB = 2**20
+
+
+class Limits(Model):
+    """What a program in the cage may use up, all its processes included."""
+
+    # Of each process alone as address space, and of all together as what they really hold.
+    memory_bytes: int = Field(default=4 * GIB, ge=128 * MIB)
+    cpu_s: float | None = Field(default=None, gt=0)  # of CPU time, all together; the caller watches the wall's clock
+    processes: int = Field(default=256, ge=4)  # threads count, too: a BLAS starts one for each core
+    open_files: int = Field(default=256, ge=16)  # of each process
+    file_bytes: int = Field(default=16 * MIB, ge=4096)  # of each file that it writes; what it prints is such a file
+    scratch_bytes: int = Field(default=64 * MIB, ge=4096)  # of /tmp, and as much of /dev/shm; both are gone at its end
+    scratch_files: int = Field(default=10_000, ge=16)  # in each of the two

@@ -1,0 +1,184 @@
+"""Programs that eat up memory, time, processes or files: each ends with a word on why, and the parent is unharmed."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from pathlib import Path
+
+import pytest
+from prisoner import PATIENCE, attempt, attempts, value
+
+from outlap.cage.cage import Cage
+from outlap.cage.limits import MIB, Limits
+
+pytestmark = pytest.mark.usefixtures("bars")
+SMALL = Limits(memory_bytes=512 * MIB)
+
+
+def test_memory_of_one_process(tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    came = attempt(tmp_path, "import numpy\nkept = [numpy.ones(10**7) for _ in range(100)]; got = 1", limits=SMALL)
+    assert came.told.startswith("held: MemoryError Unable to allocate"), came
+    assert attempt(tmp_path, "got = len(bytearray(4 * 2**30))", limits=SMALL).told.startswith("held: MemoryError")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 200_000  # kB
+
+
+def test_memory_of_many_processes(tmp_path: Path) -> None:
+    code = """
+        for _ in range(16):
+            if os.fork() == 0:
+                kept = bytearray(b"x") * (100 * 2**20)
+                time.sleep(1000)
+        time.sleep(1000)
+        """
+    came = attempt(tmp_path, code, limits=SMALL)
+    assert came.ended_by == "its processes used over 0.5 GiB of memory", came
+
+
+def test_memory_that_many_share_counts_once(tmp_path: Path) -> None:
+    code = """
+        kept = bytearray(b"x") * (150 * 2**20)
+        children = []
+        for _ in range(8):
+            children.append(os.fork())
+            if children[-1] == 0:
+                time.sleep(1)
+                os._exit(0)
+        got = [os.waitpid(child, 0)[1] for child in children]
+        """
+    assert attempt(tmp_path, code, limits=SMALL).told == f"got: {[0] * 8}"
+
+
+def test_memory_shared_without_a_file(tmp_path: Path) -> None:
+    code = """
+        for _ in range(16):
+            if os.fork() == 0:
+                kept = mmap.mmap(-1, 100 * 2**20)
+                kept.write(b"x" * len(kept))
+                time.sleep(1000)
+        time.sleep(1000)
+        """
+    assert attempt(tmp_path, code, limits=SMALL).ended_by == "its processes used over 0.5 GiB of memory"
+
+
+def test_memory_as_files(tmp_path: Path) -> None:
+    code = """
+        for number in range(1000):
+            Path(PLACE, str(number)).write_bytes(b"x" * 2**20)
+        got = 1
+        """
+    for place in ("/tmp", "/dev/shm"):
+        assert "No space left on device" in attempt(tmp_path, code, PLACE=place).told
+
+
+def test_memory_as_empty_files(tmp_path: Path) -> None:
+    code = """
+        for number in range(10**9):
+            os.mknod(f"/tmp/{number}")
+        """
+    came = attempt(tmp_path, code, limits=Limits(scratch_files=2000))
+    assert came.ended_by == "it made over 2000 files in /tmp", came
+
+
+def test_a_python_list_without_end(tmp_path: Path) -> None:
+    came = attempt(tmp_path, "kept = []\nwhile True:\n    kept.append('x' * 10**6 + str(len(kept)))", limits=SMALL)
+    assert came.told.startswith("held: MemoryError") or "MemoryError" in came.words
+
+
+def test_forks_without_end(tmp_path: Path) -> None:
+    code = """
+        got = 0
+        try:
+            while True:
+                if os.fork() == 0:
+                    time.sleep(1000)
+                got += 1
+        except BlockingIOError:
+            pass
+        """
+    assert value(attempt(tmp_path, code, limits=Limits(processes=40))) in range(30, 40)
+    bomb = "while True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
+    with pytest.raises(TimeoutError):
+        attempt(tmp_path, bomb, limits=Limits(processes=40), patience=2.0)
+    # And again: nothing of the first is left to be counted.
+    assert value(attempt(tmp_path, code, limits=Limits(processes=40))) in range(30, 40)
+
+
+def test_threads_without_end(tmp_path: Path) -> None:
+    code = """
+        import threading
+        got = 0
+        try:
+            while True:
+                threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+                got += 1
+        except RuntimeError:
+            print("got:", got, flush=True)
+            os._exit(0)
+        """
+    assert value(attempt(tmp_path, code, limits=Limits(processes=40))) in range(30, 40)
+
+
+def test_time_without_end(tmp_path: Path) -> None:
+    limits = Limits(cpu_s=1.0)
+    assert attempt(tmp_path, "while True:\n    pass", limits=limits).ended_by == "it used over 1 s of CPU time"
+    deaf = "signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True:\n    pass"
+    assert attempt(tmp_path, deaf, limits=limits).ended_by == "it used over 1 s of CPU time"
+    # Each of them alone stays below it.
+    chain = """
+        while True:
+            if child := os.fork():
+                os.waitpid(child, 0)
+                os._exit(0)
+            sum(range(10**6))
+        """
+    assert attempt(tmp_path, chain, limits=limits).ended_by == "it used over 1 s of CPU time"
+
+
+def test_output_without_end(tmp_path: Path) -> None:
+    came = attempt(tmp_path, "while True:\n    os.write(2, b'x' * 2**20)", limits=Limits(file_bytes=MIB))
+    assert came.told.startswith("held: OSError [Errno 27]")  # file too large
+    assert came.words == "x" * MIB
+    code = "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nwhile True:\n    os.write(2, b'x' * 2**20)"
+    assert attempt(tmp_path, code).ended_by == "it wrote a file of over 16 MiB"
+
+
+def test_a_huge_file(tmp_path: Path) -> None:
+    codes = (
+        "with open('/tmp/x', 'wb') as f:\n    f.truncate(2**40); got = 1",
+        "with open('/tmp/x', 'wb') as f:\n    f.seek(2**40); f.write(b'x'); f.flush(); got = 1",
+        "with open('/tmp/x', 'wb') as f:\n    os.posix_fallocate(f.fileno(), 0, 2**30); got = 1",
+        "os.ftruncate(2, 2**40); got = 1",
+    )
+    for code, told in attempts(tmp_path, codes).items():
+        assert told.startswith("held: OSError [Errno 27]"), code
+
+
+def test_many_open_files(tmp_path: Path) -> None:
+    code = "kept = [open('/dev/null') for _ in range(300)]; got = 1"
+    assert attempt(tmp_path, code, trust=True).told == "got: 1"
+    assert attempt(tmp_path, code).told.startswith("held: OSError [Errno 24]")
+
+
+def test_raising_its_own_limits(tmp_path: Path) -> None:
+    names = ("AS", "NPROC", "NOFILE", "FSIZE", "CORE")
+    codes = [f"resource.setrlimit(resource.RLIMIT_{name}, (2**50, 2**50)); got = 1" for name in names]
+    for code, told in attempts(tmp_path, codes).items():
+        assert told.startswith(("held: ValueError", "held: PermissionError")), code
+
+
+def test_a_program_that_takes_its_time_is_ended_at_once(tmp_path: Path) -> None:
+    (tmp_path / "sleeps.py").write_text("import time\ntime.sleep(1000)\n")
+    program = Cage().popen(tmp_path / "sleeps.py")
+    since = time.monotonic()
+    program.close()
+    assert time.monotonic() - since < PATIENCE
+    program.close()  # twice is as good as once
+    assert program.words() == ""
+
+
+def test_no_memory_for_the_machine_means_the_cage_first(tmp_path: Path) -> None:
+    assert value(attempt(tmp_path, "got = Path('/proc/self/oom_score_adj').read_text()")) == 1000
+    assert int(Path(f"/proc/{os.getpid()}/oom_score_adj").read_text()) != 1000
