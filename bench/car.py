@@ -39,8 +39,9 @@ from outlap.launching.domain import claim_domain
 from outlap.launching.environment import ros_environment
 from outlap.policy.file import load_policy, write_policy
 from outlap.policy.runtime import Driver
-from outlap.safety.gate import FRAME, Arm, Gate, Twist, limits
+from outlap.safety.gate import Arm, Gate, Twist, limits
 from outlap.vehicle.car import Car, load_car
+from outlap.vehicle.command import FRAME
 
 DEMO = Path("runs/demo/policy.onnx")  # where `make demo` leaves one
 RATE = 60.0  # Hz

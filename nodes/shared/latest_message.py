@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
-from .messages import LATEST
+from .topics import Topic
 
 MessageT = TypeVar("MessageT")
 
@@ -32,11 +32,13 @@ class Unattended(CallbackGroup):
 class Latest(Generic[MessageT]):
     """A letter box for one message, in which a newer one takes the older one's place."""
 
-    def __init__(self, node: Node, kind: type[MessageT], topic: str) -> None:
-        self._kind = kind
-        self._subscription = node.create_subscription(
-            kind, topic, lambda message: None, LATEST, callback_group=Unattended()
-        )
+    def __init__(self, node: Node, topic: Topic[MessageT]) -> None:
+        self._kind = topic.type
+        group = Unattended()
+        self._subscription = topic.subscription(node, lambda message: None, "newest", callback_group=group)
+        handlers: list[Any] = self._subscription.event_handlers  # type: ignore[assignment]
+        for handler in handlers:  # these are attended to: they come once, if ever
+            handler.callback_group = node.default_callback_group
 
     def take(self) -> MessageT | None:
         """The newest message, if one has come since the last call; from any thread."""
