@@ -19,7 +19,7 @@ from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 
 from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
-from .shared.single_simulator import NEWCOMER, check_company, refuse_company
+from .shared.single_simulator import NEWCOMER, check_company, refuse_company, refuse_namespace
 from .shared.statuses import GazeboStatus
 
 LOOK = 0.2  # s between two looks whether Gazebo still runs
@@ -42,6 +42,7 @@ class GazeboNode(Node):
         super().__init__("gazebo", automatically_declare_parameters_from_overrides=True)
         self.exit_code: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        refuse_namespace(self)
         parameters = read_parameters(self, Parameters)
         self._folder = Scratch("outlap-gazebo-")
         path = self._folder.path / "world.sdf"

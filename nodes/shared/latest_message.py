@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 from rclpy.callback_groups import CallbackGroup
+from rclpy.event_handler import EventHandler
 from rclpy.node import Node
 
 from .topics import Topic
@@ -17,13 +18,13 @@ MessageT = TypeVar("MessageT")
 
 
 class Unattended(CallbackGroup):
-    """Of entities that no executor waits for."""
+    """Of entities that no executor waits for, but for a subscription's events, which come once, if ever."""
 
     def can_execute(self, entity: Any) -> bool:
-        return False
+        return isinstance(entity, EventHandler)
 
     def beginning_execution(self, entity: Any) -> bool:
-        return False
+        return isinstance(entity, EventHandler)
 
     def ending_execution(self, entity: Any) -> None:
         pass
@@ -34,11 +35,7 @@ class Latest(Generic[MessageT]):
 
     def __init__(self, node: Node, topic: Topic[MessageT]) -> None:
         self._kind = topic.type
-        group = Unattended()
-        self._subscription = topic.subscription(node, lambda message: None, "newest", callback_group=group)
-        handlers: list[Any] = self._subscription.event_handlers  # type: ignore[assignment]
-        for handler in handlers:  # these are attended to: they come once, if ever
-            handler.callback_group = node.default_callback_group
+        self._subscription = topic.subscription(node, lambda message: None, "newest", callback_group=Unattended())
 
     def take(self) -> MessageT | None:
         """The newest message, if one has come since the last call; from any thread."""

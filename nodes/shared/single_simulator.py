@@ -28,6 +28,19 @@ def refuse_company(node: Node) -> None:
         check_company(node)
 
 
+def refuse_namespace(node: Node) -> None:
+    """Refuse to run Gazebo for a graph in a namespace: its world, services and partition have one name a ROS domain.
+
+    Raises:
+        OutlapError: the node is in one.
+    """
+    if (namespace := node.get_namespace()) != "/":
+        raise OutlapError(
+            f"Gazebo runs only for a graph without a namespace, not in {namespace}: give it a ROS_DOMAIN_ID of its own "
+            f"instead, or take the built-in simulator."
+        )
+
+
 def check_company(node: Node, own: int = 0, beside: str = "") -> None:
     """See that nobody offers the clock beyond the ``own`` publishers of this simulator and the node ``beside`` it.
 
