@@ -153,6 +153,11 @@ def replay(
     ), curves
 
 
+def source_words(topic: str) -> str:
+    """What a topic of :data:`SOURCES` says, in words; empty for none."""
+    return next((words for name, words in SOURCES.items() if names.is_named(topic, name)), "")
+
+
 def _picture_topic(recording: Recording, raw: bool) -> str:
     """The topic of the pictures to use, in whatever namespace it was recorded."""
     name = names.RAW if raw else names.VIEW
