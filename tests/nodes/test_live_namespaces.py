@@ -154,8 +154,11 @@ def test_two_cars_on_one_domain_do_not_hear_each_other(
 
     # What befalls one says nothing to the other.
     still.drive_on(0.5)
+    written: list[Float64] = still.listen(topics.WHEEL_SPEED)
+    probe.until(lambda: written and written[-1].data > 0, "writes of the motor")
     still.motor.process.kill()
-    probe.until(lambda: still.odometry[-1].twist.twist.linear.x == 0, "its stopper stopping the car whose motor died")
+    probe.until(lambda: written[-1].data == 0, "its stopper stopping the car whose motor died")
+    probe.until(lambda: abs(still.odometry[-1].twist.twist.linear.x) < 0.02, "the car standing")
     still.simulator.stop(signal.SIGKILL)
     clocks = len(still.clocks)
     driven.drive_on(0.5)
