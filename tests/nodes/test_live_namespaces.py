@@ -170,16 +170,21 @@ def test_a_motors_rivals_are_those_of_its_own_namespace(probe: Any, start: Calla
     diagnostics = probe.listen(DiagnosticArray, "/car1/diagnostics", topics.DIAGNOSTICS.qos)
     publishers = [probe.node.create_publisher(TwistStamped, "/car1/cmd_vel", topics.COMMAND.qos)]
 
-    def refusal() -> str:
-        probe.spin(0.5)
-        return probe.call(SetBool, "/car1/motor/arm", SetBool.Request(data=True)).message
+    said = ""
+
+    def refused(words: str) -> bool:
+        nonlocal said
+        said = probe.call(SetBool, "/car1/motor/arm", SetBool.Request(data=True)).message
+        return words in said
 
     probe.until(lambda: diagnostics and publishers[0].get_subscription_count(), "the motor coming up")
     for elsewhere in ("/cmd_vel", "/car2/cmd_vel"):
         publishers += [probe.node.create_publisher(TwistStamped, elsewhere, topics.COMMAND.qos) for _ in range(2)]
-    assert "no command from the policy yet" in refusal()
+    probe.spin(1.0)
+    probe.until(lambda: refused("no command from the policy yet"), "its refusal for want of commands alone")
+    assert "nodes publish" not in said
     publishers.append(probe.node.create_publisher(TwistStamped, "/car1/cmd_vel", topics.COMMAND.qos))
-    assert "2 nodes publish on /car1/cmd_vel: /probe and /probe" in refusal()
+    probe.until(lambda: refused("2 nodes publish on /car1/cmd_vel: /probe and /probe"), "its rivals being told")
     assert motor.process.poll() is None
 
 
@@ -200,8 +205,13 @@ def test_a_publisher_that_cannot_be_heard_is_told_of_by_topic_and_node(probe: An
         twist.header.stamp, twist.header.frame_id = probe.node.get_clock().now().to_msg(), "base_link"
         weak.publish(twist)
         probe.spin(0.02)
-    answer = probe.call(SetBool, "/car1/motor/arm", SetBool.Request(data=True))
-    assert not answer.success and "no command from the policy yet" in answer.message
+
+    def refused() -> bool:
+        answer = probe.call(SetBool, "/car1/motor/arm", SetBool.Request(data=True))
+        assert not answer.success
+        return "no command from the policy yet" in answer.message
+
+    probe.until(refused, "its refusal for want of a command")
     assert motor.said.count("with a quality of service") == 1
     assert motor.stop() == camera.stop() == 0
 

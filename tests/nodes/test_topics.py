@@ -65,7 +65,7 @@ def test_no_node_has_a_name_or_a_quality_of_its_own() -> None:
 def test_every_reader_can_hear_the_writer(topic: Topic) -> None:
     for reader, qos in topic.readers.items():
         compatibility, reason = qos_check_compatible(topic.qos, qos)
-        assert compatibility is not QoSCompatibility.ERROR, f"{topic.name}, {reader}: {reason}"
+        assert compatibility != QoSCompatibility.ERROR, f"{topic.name}, {reader}: {reason}"
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)

@@ -157,7 +157,9 @@ def test_a_video_that_breaks_off_is_told(tmp_path: Path) -> None:
 
 @pytest.fixture
 def recording(foreign: Callable[..., Path]) -> Callable[..., Path]:
-    def make(topics: tuple[str, ...] = (RAW, CANONICAL), broken: int | None = None, view: View = VIEW, within: str = "") -> Path:
+    def make(
+        topics: tuple[str, ...] = (RAW, CANONICAL), broken: int | None = None, view: View = VIEW, within: str = ""
+    ) -> Path:
         entries = []
         for number in range(10):
             if RAW in topics:
