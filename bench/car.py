@@ -40,8 +40,9 @@ from outlap.launching.environment import ros_environment
 from outlap.learning.runs.folder import RunFolder
 from outlap.policy.file import load_policy, write_policy
 from outlap.policy.runtime import Driver
-from outlap.safety.gate import FRAME, Arm, Gate, Twist, limits
+from outlap.safety.gate import Arm, Gate, Twist, limits
 from outlap.vehicle.car import Car, load_car
+from outlap.vehicle.command import FRAME
 
 DEMO = RunFolder("runs/demo").policy_file  # where `make demo` leaves one
 RATE = 60.0  # Hz

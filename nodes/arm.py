@@ -11,6 +11,7 @@ from std_srvs.srv import SetBool
 
 from outlap.files import Model
 
+from .shared import topics
 from .shared.program import read_parameters, run, seconds, steady_clock
 
 LOOK = 0.02  # s between two looks
@@ -30,7 +31,7 @@ class ArmNode(Node):
         super().__init__("arm", automatically_declare_parameters_from_overrides=True)
         parameters = read_parameters(self, Parameters)
         self._arm = parameters.arm
-        self._client = self.create_client(SetBool, "/motor/arm")
+        self._client = topics.ARM.client(self)
         self._asked: Future | None = None
         self.exit_code: int | None = None
         self._steady = steady_clock()

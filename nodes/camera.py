@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 from builtin_interfaces.msg import Time
 from pydantic import Field
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from sensor_msgs.msg import Image
 
 from outlap.camera.frame import Frame
 from outlap.camera.frozen import Frozen
@@ -28,11 +27,12 @@ from outlap.recording.playback import Playback
 from outlap.timing import Rate
 from outlap.vehicle.car import Car, load_car
 
+from .shared import topics
 from .shared.latest_message import Latest
-from .shared.messages import STREAM, to_camera_info, to_compressed, to_image, to_pixels, to_time
+from .shared.messages import CAMERA_FRAME, to_camera_info, to_compressed, to_image, to_pixels, to_time
 from .shared.program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .shared.statuses import CameraStatus
 
-FRAME = "camera_optical_frame"
 WAIT = 0.1  # s for which the thread waits for a frame before it looks whether it is to end
 QUIET = 5.0  # s for which a problem that comes and goes is not logged again
 
@@ -78,12 +78,12 @@ class CameraNode(LifecycleProgram):
         car = load_car(parameters.car)
         self._warp = Warp(car.camera, self._view)
         self._frozen = Frozen(car.axles.wheel_radius)
-        self._images = self.create_lifecycle_publisher(Image, "/camera/image", STREAM)
-        self._infos = self.create_lifecycle_publisher(CameraInfo, "/camera/camera_info", STREAM)
-        self._raws = self.create_lifecycle_publisher(CompressedImage, "/camera/image_raw/compressed", STREAM)
-        self._states = Latest(self, JointState, "/motor/state")
+        self._images = topics.VIEW.lifecycle_publisher(self)
+        self._infos = topics.CAMERA_INFO.lifecycle_publisher(self)
+        self._raws = topics.RAW_JPEG.lifecycle_publisher(self)
+        self._states = Latest(self, topics.MOTOR_STATE)
         if parameters.source == "topic":
-            self.create_subscription(Image, "/sim/camera/image_raw", self._message, STREAM)
+            topics.SIM_IMAGE.subscription(self, self._message)
         else:
             self._source = self._open(parameters, car)
         self._diagnostics = Diagnostics(self, self._status)
@@ -92,7 +92,10 @@ class CameraNode(LifecycleProgram):
         if parameters.source == "v4l2":
             return V4l2Camera(car.camera, self.get_logger().warning)
         if not parameters.path:
-            raise OutlapError("parameters of /camera: source file needs path, of a video, a folder or a recording.")
+            raise OutlapError(
+                f"parameters of {self.get_fully_qualified_name()}: source file needs path, of a video, a folder or a "
+                "recording."
+            )
         return Playback(Path(parameters.path), car.camera, self._view, parameters.loop, self.get_logger().warning)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -149,14 +152,14 @@ class CameraNode(LifecycleProgram):
         except OutlapError as error:
             self._report(str(error))
             return
-        self._images.publish(to_image(stamp, FRAME, view))
-        self._infos.publish(to_camera_info(stamp, FRAME, self._view.lens))
+        self._images.publish(to_image(stamp, CAMERA_FRAME, view))
+        self._infos.publish(to_camera_info(stamp, CAMERA_FRAME, self._view.lens))
         with self._lock:
             self._rate.add(seconds(self._steady))
         self._report("")
         if not frame.canonical and self._raws.get_subscription_count():
             try:
-                self._raws.publish(to_compressed(stamp, FRAME, frame.to_jpeg(self._quality)))
+                self._raws.publish(to_compressed(stamp, CAMERA_FRAME, frame.to_jpeg(self._quality)))
             except OutlapError as error:
                 self._report(str(error))
 
@@ -169,11 +172,12 @@ class CameraNode(LifecycleProgram):
             self.get_logger().error(problem)
             self._diagnostics.publish()
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, CameraStatus]:
         rate = self._hertz()
         problem = self._problem or (self._source.problem if self._source is not None else "")
         problem = problem or ("" if rate else "no frames")
-        return ERROR if problem else OK, problem or "publishing", {"rate_hz": rate, "coverage": self._warp.coverage}
+        values = CameraStatus(rate_hz=rate, coverage=self._warp.coverage)
+        return ERROR if problem else OK, problem or "publishing", values
 
     def _hertz(self) -> float:
         with self._lock:

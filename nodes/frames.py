@@ -14,7 +14,7 @@ from outlap.files import Model
 from outlap.gazebo.wheels import joint_commands
 from outlap.vehicle.car import load_car
 
-from .shared.messages import LATEST, RECORD
+from .shared import topics
 from .shared.program import read_parameters, run
 
 # The joints of urdf/racecar.urdf.xacro that turn, and of JointCommands those that they follow.
@@ -29,7 +29,7 @@ class Parameters(Model):
 
 
 class FramesNode(Node):
-    """Ground truth and motor state in, /tf and /joint_states out."""
+    """Ground truth and motor state in, tf and joint_states out."""
 
     def __init__(self) -> None:
         super().__init__("frames", automatically_declare_parameters_from_overrides=True)
@@ -40,10 +40,10 @@ class FramesNode(Node):
             raise OutlapError(
                 f"ROS's package tf2_msgs cannot be imported ({error}): install ros-jazzy-tf2-msgs."
             ) from error
-        self._transforms = self.create_publisher(self._kind, "/tf", RECORD)
-        self._joints = self.create_publisher(JointState, "/joint_states", RECORD)
-        self.create_subscription(Odometry, "/sim/odom", self._move, LATEST)
-        self.create_subscription(JointState, "/motor/state", self._turn, LATEST)
+        self._transforms = topics.transforms(self._kind).publisher(self)
+        self._joints = topics.JOINT_STATES.publisher(self)
+        topics.ODOMETRY.subscription(self, self._move)
+        topics.MOTOR_STATE.subscription(self, self._turn, "newest")
 
     def _move(self, message: Odometry) -> None:
         transform = TransformStamped(header=message.header, child_frame_id=message.child_frame_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
 
 from rclpy.executors import Executor
 from rclpy.node import Node
@@ -20,7 +19,8 @@ from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 
 from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
-from .shared.single_simulator import NEWCOMER, check_company, refuse_company
+from .shared.single_simulator import NEWCOMER, check_company, refuse_company, refuse_namespace
+from .shared.statuses import GazeboStatus
 
 LOOK = 0.2  # s between two looks whether Gazebo still runs
 ESCALATION = ((signal.SIGINT, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))  # s that each one gets
@@ -42,6 +42,7 @@ class GazeboNode(Node):
         super().__init__("gazebo", automatically_declare_parameters_from_overrides=True)
         self.exit_code: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        refuse_namespace(self)
         parameters = read_parameters(self, Parameters)
         self._folder = Scratch("outlap-gazebo-")
         path = self._folder.path / "world.sdf"
@@ -80,11 +81,11 @@ class GazeboNode(Node):
                     continue
         self._folder.close()
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, GazeboStatus]:
         # On a busy machine discovery can take longer than the wait before the start.
         if seconds(self._steady) < self._newcomer:
             check_company(self, beside="gazebo_port")
-        return OK, "running", {"partition": os.environ.get("GZ_PARTITION", "")}
+        return OK, "running", GazeboStatus(partition=os.environ.get("GZ_PARTITION", ""))
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 
 from geometry_msgs.msg import Pose, PoseStamped
 from nav_msgs.msg import Odometry
@@ -21,11 +20,12 @@ from outlap.gazebo.lens import Bend, pinhole
 from outlap.gazebo.port import Motion, Place, Port, RealTime
 from outlap.gazebo.wheels import JointCommands
 from outlap.vehicle.car import load_car
+from outlap.vehicle.command import FRAME
 
+from .shared import topics
 from .shared.messages import (
-    LATEST,
-    RECORD,
-    STREAM,
+    CAMERA_FRAME,
+    ODOMETRY_FRAME,
     to_camera_info,
     to_image,
     to_pixels,
@@ -35,12 +35,11 @@ from .shared.messages import (
 )
 from .shared.program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
 from .shared.single_simulator import NEWCOMER, check_company
+from .shared.statuses import GazeboPortStatus
 
-FRAME = "camera_optical_frame"
 # Gazebo's topics of the joints, in the order of JointCommands.
 JOINTS = ("steering/left", "steering/right", *(f"wheel/{place}" for place in JointCommands._fields[2:]))
 MODEL = "racecar"
-SERVICE = "/world/outlap/set_pose"
 SLOW = 0.95  # of real time, below which it is reported
 REPEAT = 0.1  # s of steady time, after which an unchanged command is sent again: Gazebo may have begun to listen since
 
@@ -66,18 +65,18 @@ class GazeboPortNode(Node):
         self._asked: Future | None = None
         self._told = ""
         self._clocks: Publisher | None = None  # offered once Gazebo is heard of: gazebo looks for others before
-        self._odometry = self.create_publisher(Odometry, "/sim/odom", LATEST)
-        self._images = self.create_publisher(Image, "/sim/camera/image_raw", STREAM)
-        self._infos = self.create_publisher(CameraInfo, "/sim/camera/camera_info", STREAM)
-        self._joints = {joint: self.create_publisher(Float64, f"/gazebo/{joint}", LATEST) for joint in JOINTS}
+        self._odometry = topics.ODOMETRY.publisher(self)
+        self._images = topics.SIM_IMAGE.publisher(self)
+        self._infos = topics.SIM_CAMERA_INFO.publisher(self)
+        self._joints = {joint: topics.gazebo_joint(joint).publisher(self) for joint in JOINTS}
         self._sent: tuple[tuple[float, ...], float] = ((), float("-inf"))  # the last commands, and steady s
-        self.create_subscription(Odometry, "/gazebo/odom", self._step, RECORD)
+        topics.GAZEBO_ODOMETRY.subscription(self, self._step)
         self._bend: Bend | None = None  # until Gazebo has described its camera
-        self._described = self.create_subscription(CameraInfo, "/gazebo/camera/camera_info", self._describe, STREAM)
-        self.create_subscription(Image, "/gazebo/camera/image_raw", self._picture, STREAM)
-        self.create_subscription(Float64, "/sim/steering_angle", self._steer, LATEST)
-        self.create_subscription(Float64, "/sim/wheel_speed", self._turn, LATEST)
-        self.create_subscription(PoseStamped, "/sim/set_pose", self._place, LATEST)
+        self._described = topics.GAZEBO_CAMERA_INFO.subscription(self, self._describe)
+        topics.GAZEBO_IMAGE.subscription(self, self._picture)
+        topics.STEERING.subscription(self, self._steer)
+        topics.WHEEL_SPEED.subscription(self, self._turn)
+        topics.SET_POSE.subscription(self, self._place)
         self._diagnostics = Diagnostics(self, self._status)
 
     def _step(self, message: Odometry) -> None:
@@ -92,12 +91,12 @@ class GazeboPortNode(Node):
             return
         if self._clocks is None:
             check_company(self)
-            self._clocks = self.create_publisher(ClockMessage, "/clock", STREAM)
+            self._clocks = topics.CLOCK.publisher(self)
         self._time = time
         self._real_time.add(now, time)
         self._clocks.publish(ClockMessage(clock=message.header.stamp))
         if step.shown:
-            message.header.frame_id, message.child_frame_id = "odom", "base_link"
+            message.header.frame_id, message.child_frame_id = ODOMETRY_FRAME, FRAME
             message.twist.twist.angular.z = step.yaw_rate
             self._odometry.publish(message)
         self._command(tuple(step.joints), now)
@@ -131,8 +130,8 @@ class GazeboPortNode(Node):
             picture = self._bend(to_pixels(message))
         except ValueError as error:
             raise OutlapError(f"Gazebo's picture cannot be used: {error}.") from error
-        self._images.publish(to_image(message.header.stamp, FRAME, picture))
-        self._infos.publish(to_camera_info(message.header.stamp, FRAME, self._lens))
+        self._images.publish(to_image(message.header.stamp, CAMERA_FRAME, picture))
+        self._infos.publish(to_camera_info(message.header.stamp, CAMERA_FRAME, self._lens))
 
     def _place(self, message: PoseStamped) -> None:
         position = message.pose.position
@@ -160,10 +159,10 @@ class GazeboPortNode(Node):
             )
             self.get_logger().warning(missing)
             return missing
-        self._service, self._request = self.create_client(kind, SERVICE), kind.Request
+        self._service, self._request = topics.gazebo_service("set_pose", kind).client(self), kind.Request
         return ""
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, GazeboPortStatus]:
         if self._clocks is not None and self._time < NEWCOMER:
             check_company(self, own=1)
         if self._port.trouble != self._told:
@@ -172,7 +171,7 @@ class GazeboPortNode(Node):
                 self.get_logger().error(self._told)
         factor = self._real_time.factor(seconds(self._steady))
         ready = self._service is not None and self._service.service_is_ready()
-        values = {"real_time_factor": factor, "time_s": self._time, "set_pose": ready}
+        values = GazeboPortStatus(real_time_factor=factor, time_s=self._time, set_pose=ready)
         if self._clocks is None:
             return WARN, "nothing heard of Gazebo yet", values
         pace = "time stands still" if factor == 0 else f"slower than real time: {factor:.2f}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -26,10 +26,10 @@ from outlap.simulation.randomization import load_randomization
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
-from .shared.messages import LATEST, RECORD
+from .shared import topics
 from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.statuses import GazeboRandomizerStatus
 
-CREATE, REMOVE = "/world/outlap/create", "/world/outlap/remove"
 NICENESS = 10  # of the thread that draws: the car that drives must not wait for it
 TICK = 0.05  # s, steady
 SETTLE = 0.2  # s, steady, from the car's removal to the new one: Gazebo removes at the end of a step
@@ -57,7 +57,7 @@ class Scene(NamedTuple):
 
 
 class GazeboRandomizerNode(Node):
-    """``/sim/set_pose`` in, requests to Gazebo's services out, one after the other."""
+    """``sim/set_pose`` in, requests to Gazebo's services out, one after the other."""
 
     def __init__(self) -> None:
         super().__init__("gazebo_randomizer", automatically_declare_parameters_from_overrides=True)
@@ -66,8 +66,8 @@ class GazeboRandomizerNode(Node):
         self._randomization = load_randomization(parameters.randomization)
         self._folder = Scratch("outlap-scenery-")
         self._types = _interfaces()
-        self._create = self.create_client(self._types.SpawnEntity, CREATE)
-        self._remove = self.create_client(self._types.DeleteEntity, REMOVE)
+        self._create = topics.gazebo_service("create", self._types.SpawnEntity).client(self)
+        self._remove = topics.gazebo_service("remove", self._types.DeleteEntity).client(self)
         # A world of somebody else's keeps its scenery: which of it is ground or light, nobody knows.
         self._ours = Path(parameters.world).suffix not in WORLD_SUFFIXES
         self._there = list(PLAIN) if self._ours else []
@@ -80,7 +80,7 @@ class GazeboRandomizerNode(Node):
         self._until = 0.0  # steady s, before which nothing is begun
         self._begun = 0.0  # steady s, when the car was last asked for
         self._listener: Any = None
-        self.create_subscription(PoseStamped, "/sim/set_pose", self._placed, LATEST)
+        topics.SET_POSE.subscription(self, self._placed)
         self.create_timer(TICK, self._tick, clock=self._steady)
         if parameters.every:
             self._turn = self.create_timer(parameters.every, self._change)  # on the simulator's clock
@@ -154,7 +154,7 @@ class GazeboRandomizerNode(Node):
     def _renew(self, text: str, pose: Pose) -> None:
         """Spawn the car, again and again until it tells where it is."""
         self._again = lambda: self._ask_for_car(text, pose)
-        self._listener = self.create_subscription(Odometry, "/gazebo/odom", self._arrived, RECORD)
+        self._listener = topics.GAZEBO_ODOMETRY.subscription(self, self._arrived)
         self._again()
 
     def _ask_for_car(self, text: str, pose: Pose) -> None:
@@ -170,9 +170,9 @@ class GazeboRandomizerNode(Node):
         self._changes += 1
         self.get_logger().info(f"scene {(self._shown - 1) % len(self._scenes)} is shown")
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, GazeboRandomizerStatus]:
         drawn = sum(scene.done() for scene in self._scenes)
-        values = {"changes": self._changes, "scenes": drawn, "refused": self._refused}
+        values = GazeboRandomizerStatus(changes=self._changes, scenes=drawn, refused=self._refused)
         return OK, f"changed {self._changes} times", values
 
 

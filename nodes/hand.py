@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sensor_msgs.msg import Joy
 
 from outlap.files import Model
@@ -11,9 +9,10 @@ from outlap.hand.config import load_hand
 from outlap.hand.pad import Pad
 from outlap.vehicle.car import load_car
 
+from .shared import topics
 from .shared.hand_link import PERIOD, Helm
-from .shared.messages import RECORD
 from .shared.program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run
+from .shared.statuses import HandStatus
 
 DEVICE = "joystick"
 
@@ -35,7 +34,7 @@ class HandNode(LifecycleProgram):
         self._helm = Helm(self, config, load_car(parameters.car), lambda text: self._told(text))
         self._refused = ""
         self._diagnostics = Diagnostics(self, self._status)
-        self.create_subscription(Joy, "/joy", self._joy, RECORD)
+        topics.JOY.subscription(self, self._joy)
         self.create_timer(PERIOD, self._tick, clock=self._helm.steady)
 
     def _joy(self, message: Joy) -> None:
@@ -52,8 +51,8 @@ class HandNode(LifecycleProgram):
     def _told(self, text: str) -> None:
         self.get_logger().warning(text)
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
-        values = {"limit": self._helm.hand.limit, "drives": self._helm.hand.drives}
+    def _status(self) -> tuple[bytes, str, HandStatus]:
+        values = HandStatus(limit=self._helm.hand.limit, drives=self._helm.hand.drives)
         if self._pad.refused:
             return ERROR, self._pad.refused, values
         if self._pad.wish(self._helm.now()) is None:

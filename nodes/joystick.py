@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -12,8 +11,9 @@ from outlap.drivers.joystick import JoystickDevice
 from outlap.files import Model
 from outlap.vehicle.hardware import DevicePath
 
-from .shared.messages import RECORD
+from .shared import topics
 from .shared.program import OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .shared.statuses import JoystickStatus
 
 LOOK = 0.01  # s between two looks at an open device
 RETRY = 0.5  # s between two tries to open it
@@ -36,7 +36,7 @@ class JoystickNode(LifecycleProgram):
         self._steady = steady_clock()
         self._sent = self._tried = float("-inf")  # s
         self._present: bool | None = None  # None: nothing was told yet
-        self._publisher = self.create_publisher(Joy, "/joy", RECORD)
+        self._publisher = topics.JOY.publisher(self)
         self._diagnostics = Diagnostics(self, self._status)
         self.create_timer(LOOK, self._look, clock=self._steady)
 
@@ -65,8 +65,10 @@ class JoystickNode(LifecycleProgram):
                 self.get_logger().error(f"{self._device.path} cannot be read: {self._device.problem}; looking for it")
             self._diagnostics.publish()
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
-        values = {"device": self._device.path, "axes": len(self._device.axes), "buttons": len(self._device.buttons)}
+    def _status(self) -> tuple[bytes, str, JoystickStatus]:
+        values = JoystickStatus(
+            device=self._device.path, axes=len(self._device.axes), buttons=len(self._device.buttons)
+        )
         if self._device.present:
             return OK, "reads", values
         return WARN, self._device.problem or "it has not said anything yet", values

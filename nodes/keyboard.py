@@ -30,9 +30,10 @@ from outlap.hand.signs import Action
 from outlap.hand.terminal import Terminal
 from outlap.vehicle.car import load_car
 
+from .shared import topics
 from .shared.hand_link import PERIOD, Helm
-from .shared.messages import RECORD
 from .shared.program import read_parameters, run, steady_clock
+from .shared.statuses import StatusReader, ViewerStatus
 
 KEYS, PAD = "keyboard", "joystick"
 SHOW_EVERY, ASK_EVERY = 5, 3  # ticks
@@ -60,12 +61,13 @@ class KeyboardNode(Node):
         self._address = self._refused = ""
         self._parent = os.getppid()
         self._ticks = 0
-        self._motor = self.create_client(GetParameters, "/motor/get_parameters")
+        self._motor = topics.MOTOR_PARAMETERS.client(self)
         self._answer: Future | None = None
         self._terminal = Terminal()
         stack.enter_context(self._terminal.held())
         self._terminal.say(keys_text(self._config.keyboard))
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._hear, RECORD)
+        topics.DIAGNOSTICS.subscription(self, self._hear)
+        self._reader = StatusReader(topics.DIAGNOSTICS.resolved(self), self._terminal.say, ViewerStatus)
         self.create_timer(PERIOD, self._tick, clock=steady_clock())
 
     def close(self) -> None:
@@ -118,11 +120,12 @@ class KeyboardNode(Node):
             self.set_parameters([Parameter("use_sim_time", value=bool(simulated))])
             self._wheel_radius = car.axles.wheel_radius
             self._helm = Helm(self, self._config, car, self._terminal.say)
-            self.create_subscription(JointState, "/motor/state", self._state, RECORD)
-            if self._hears_joy and "hand" in self.get_node_names():
-                self._terminal.say("the joystick drives by the node /hand, which runs already")
+            topics.MOTOR_STATE.subscription(self, self._state)
+            if self._hears_joy and ("hand", self.get_namespace()) in self.get_node_names_and_namespaces():
+                hand = f"{self.get_namespace().rstrip('/')}/hand"
+                self._terminal.say(f"the joystick drives by the node {hand}, which runs already")
             elif self._hears_joy:
-                self.create_subscription(Joy, "/joy", self._joy, RECORD)
+                topics.JOY.subscription(self, self._joy)
 
     def _joy(self, message: Joy) -> None:
         assert self._helm is not None
@@ -137,11 +140,11 @@ class KeyboardNode(Node):
         self._sent = (message.position[0], message.velocity[1] * self._wheel_radius)
 
     def _hear(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            address = {value.key: value.value for value in status.values}.get("address", "")
-            if status.name == "viewer" and address != self._address:
-                self._address = address
-                self._terminal.say(f"watch it in a browser: {address}")
+        for heard in self._reader.read(message):
+            match heard.values:
+                case ViewerStatus(address=address) if address != self._address:
+                    self._address = address
+                    self._terminal.say(f"watch it in a browser: {address}")
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Annotated
 
@@ -24,8 +23,9 @@ from outlap.safety.gate import Arm, Event, Gate, Health, Output, Source, State, 
 from outlap.timing import Intervals, Rate
 from outlap.vehicle.car import car_file, load_car
 
+from .shared import topics
 from .shared.actuators import ActuatorName, held, open_named
-from .shared.messages import LATEST, RECORD, to_seconds, to_time
+from .shared.messages import to_seconds, to_time
 from .shared.program import (
     ERROR,
     OK,
@@ -37,7 +37,8 @@ from .shared.program import (
     seconds,
     steady_clock,
 )
-from .shared.sole_publisher import Publishers
+from .shared.sole_publisher import SolePublishers
+from .shared.statuses import MotorStatus
 from .stopper import Watched
 
 TICK = 0.02  # s, on the steady clock; with the gate's 0.15 s a lost command means neutral within 0.2 s
@@ -73,17 +74,17 @@ class MotorNode(LifecycleProgram):
         self._ticks, self._gaps = Rate(), Intervals()
         self._held.enter_context(held(parameters.actuator, self._car))
         self.declare_parameter("car_file", str(self._car_file))  # for others, who may be in another folder
-        self._drivers = Publishers(self, ("/cmd_vel", "/cmd_vel/hand"))
-        self._states = self.create_publisher(JointState, "/motor/state", RECORD)
+        self._drivers = SolePublishers(self, (topics.COMMAND, topics.HAND_COMMAND))
+        self._states = topics.MOTOR_STATE.publisher(self)
         self._sent: Output | None = None  # what was written last
         self._written = float("-inf")  # s, when
         self._refused = ""  # why the actuator did not take the last write
         self._diagnostics = Diagnostics(self, self._status)
-        self.create_subscription(TwistStamped, "/cmd_vel", self._policy_command, LATEST)
-        self.create_subscription(TwistStamped, "/cmd_vel/hand", self._hand_command, LATEST)
-        self.create_service(SetBool, "/motor/arm", self._arm)
+        topics.COMMAND.subscription(self, self._policy_command)
+        topics.HAND_COMMAND.subscription(self, self._hand_command)
+        topics.ARM.server(self, self._arm)
         self._actuator = open_named(parameters.actuator, self._car, self)
-        self._stopper = Watched(parameters.actuator, str(self._car_file), seconds(self._steady))
+        self._stopper = Watched(parameters.actuator, str(self._car_file), self.get_namespace(), seconds(self._steady))
         self.create_timer(TICK, self._tick, clock=self._steady)
         self._tick()
 
@@ -179,15 +180,21 @@ class MotorNode(LifecycleProgram):
             state.position, state.velocity = [output.steering, 0.0], [0.0, self._car.wheel_speed(output.speed)]
             self._states.publish(state)
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, MotorStatus]:
         assert self._output is not None and self._actuator is not None
         output, now = self._output, seconds(self._steady)
         level = {State.ARMED: OK, State.DISARMED: WARN, State.FAULT: ERROR}[output.state]
         state = output.state.name.lower()
-        values: dict[str, object] = {"state": state, "reason": output.reason}
-        values |= {"car": self._car_file}
-        values |= {"tick_hz": self._ticks.hertz(now), "tick_ms_p99": self._gaps.quantile(0.99) * 1e3}
-        values |= {"speed": output.speed, "steering": output.steering, **self._actuator.health(now)}
+        values = MotorStatus(
+            state=state,
+            reason=output.reason,
+            car=str(self._car_file),
+            tick_hz=self._ticks.hertz(now),
+            tick_ms_p99=self._gaps.quantile(0.99) * 1e3,
+            speed=output.speed,
+            steering=output.steering,
+            **self._actuator.health(now),
+        )
         return level, f"{state}: {output.reason}" if output.reason else state, values
 
 

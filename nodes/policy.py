@@ -7,7 +7,6 @@ two images, and waits for the first. A real car is started without: what it driv
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -21,12 +20,15 @@ from outlap.files import Model
 from outlap.policy.allowed import read_allowed
 from outlap.policy.runtime import Driver, Policy
 from outlap.policy.watch import PolicyWatch, load_live_policy
-from outlap.safety.gate import EARLY_BY, FRAME, STALE_AFTER
+from outlap.safety.gate import EARLY_BY, STALE_AFTER
 from outlap.timing import Rate
 from outlap.vehicle.car import load_car
+from outlap.vehicle.command import FRAME, to_twist
 
-from .shared.messages import LATEST, STREAM, to_pixels, to_seconds
+from .shared import topics
+from .shared.messages import to_pixels, to_seconds
 from .shared.program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .shared.statuses import PolicyStatus
 
 LASTING = 3  # images in a row that were not acted on
 LARGEST = 1_000_000  # bytes of an image's message, beyond which it is not even unpacked; the view has some thousand
@@ -66,8 +68,9 @@ class PolicyNode(LifecycleProgram):
         self._rate = Rate()
         self._problem, self._refused = "", 0
         self._inference = 0.0  # s, the last one's
-        self._commands = self.create_lifecycle_publisher(TwistStamped, "/cmd_vel", LATEST)
-        self.create_subscription(Image, "/camera/image", self._content, STREAM, raw=True)
+        self._commands = topics.COMMAND.lifecycle_publisher(self)
+        topics.VIEW.subscription(self, self._content, raw=True)
+        self._seen = topics.VIEW.resolved(self)  # for messages
         self._diagnostics = Diagnostics(self, self._status)
         if self._watch is not None:
             self.get_logger().info(f"taking each policy that appears as {path}")
@@ -104,7 +107,7 @@ class PolicyNode(LifecycleProgram):
     def _content(self, content: bytes) -> None:
         """Unpack an image, unless it is so large that unpacking would be the harm."""
         if len(content) > LARGEST:
-            self._report(f"an image of {len(content)} bytes came on /camera/image: that is none of the policy's view")
+            self._report(f"an image of {len(content)} bytes came on {self._seen}: that is none of the policy's view")
             return
         self._image(deserialize_message(content, Image))
 
@@ -117,14 +120,14 @@ class PolicyNode(LifecycleProgram):
         if (message.height, message.width) != self._shape or message.encoding != "mono8":
             height, width = self._shape
             self._report(
-                f"an image of {message.width}x{message.height} {message.encoding} came on /camera/image, "
+                f"an image of {message.width}x{message.height} {message.encoding} came on {self._seen}, "
                 f"the policy's view is {width}x{height} mono8"
             )
             return
         try:
             pixels = to_pixels(message)
         except ValueError as error:
-            self._report(f"an image on /camera/image is malformed: {error}")
+            self._report(f"an image on {self._seen} is malformed: {error}")
             return
         if self._driver is None:
             return
@@ -134,8 +137,7 @@ class PolicyNode(LifecycleProgram):
         self._inference = now - begin
         twist = TwistStamped()
         twist.header.stamp, twist.header.frame_id = message.header.stamp, FRAME
-        twist.twist.linear.x = float(command.speed)
-        twist.twist.angular.z = float(command.curvature * command.speed)
+        twist.twist.linear.x, twist.twist.angular.z = to_twist(float(command.curvature), float(command.speed))
         self._commands.publish(twist)
         self._rate.add(now)
         self._report("")
@@ -147,13 +149,12 @@ class PolicyNode(LifecycleProgram):
             self.get_logger().warning(problem)
         self._problem = problem
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, PolicyStatus]:
         rate = self._rate.hertz(seconds(self._steady))
         problem = self._problem or ("" if rate else "no images")
         digest = self._driver.policy.digest if self._driver else ""
-        values = {"rate_hz": rate, "inference_ms": self._inference * 1e3, "digest": digest}
-        if self._watch is not None:
-            values |= {"taken": self._exchanges, "refused": self._file_problem}
+        exchange = {"taken": self._exchanges, "refused": self._file_problem} if self._watch is not None else {}
+        values = PolicyStatus(rate_hz=rate, inference_ms=self._inference * 1e3, digest=digest, **exchange)
         if self._driver is None:
             return WARN, "waiting for the first policy", values
         return ERROR if problem else OK, problem or "driving", values

@@ -8,26 +8,21 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
 from typing import Annotated, Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import TwistStamped
-from nav_msgs.msg import Odometry
 from pydantic import Field
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState, Joy
 
 from outlap import __version__
 from outlap.errors import OutlapError
 from outlap.files import read_bytes
 from outlap.recording.bag import make_folder
 from outlap.recording.definitions import full_definition
-from outlap.recording.images import RAW_TOPIC, VIEW_TOPIC
 from outlap.recording.recorder import MIB, Limits, Recorder
 from outlap.recording.repair import repair_all
 from outlap.recording.spool import Spool
@@ -36,23 +31,21 @@ from outlap.recording.telling import progress_line
 from outlap.timing import Rate
 from outlap.vehicle.car import car_file, load_car
 
+from .shared import topics
 from .shared.program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .shared.statuses import MotorStatus, PolicyStatus, RecorderStatus, StatusReader
 
-# Deeper than what acts on them: a moment's delay here must not make a hole in the recording.
-SEEN = QoSProfile(depth=30, reliability=ReliabilityPolicy.BEST_EFFORT)
-DONE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-DIAGNOSTICS = "/diagnostics"
-TOPICS: dict[str, tuple[type, QoSProfile]] = {
-    VIEW_TOPIC: (Image, SEEN),
-    "/camera/camera_info": (CameraInfo, SEEN),
-    RAW_TOPIC: (CompressedImage, SEEN),
-    "/cmd_vel": (TwistStamped, DONE),
-    "/cmd_vel/hand": (TwistStamped, DONE),
-    "/motor/state": (JointState, DONE),
-    DIAGNOSTICS: (DiagnosticArray, DONE),
-    "/joy": (Joy, SEEN),  # a joystick's publisher may be of either kind
-    "/sim/odom": (Odometry, DONE),
-}
+TOPICS = (
+    topics.VIEW,
+    topics.CAMERA_INFO,
+    topics.RAW_JPEG,
+    topics.COMMAND,
+    topics.HAND_COMMAND,
+    topics.MOTOR_STATE,
+    topics.DIAGNOSTICS,
+    topics.JOY,
+    topics.ODOMETRY,
+)
 LINE = 0.5  # s from one line of progress to the next
 
 
@@ -76,8 +69,8 @@ class RecorderNode(LifecycleProgram):
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
-        topics = {name: topic for name, topic in TOPICS.items() if parameters.raw or name != RAW_TOPIC}
-        kinds = {name: _kind(message) for name, (message, _) in topics.items()}
+        recorded = [topic for topic in TOPICS if parameters.raw or topic is not topics.RAW_JPEG]
+        kinds = {topic.resolved(self): _kind(topic.type) for topic in recorded}
         facts = {"outlap": __version__}
         if parameters.car:
             load_car(parameters.car)  # one that nobody could drive is not worth keeping: it is refused
@@ -90,8 +83,9 @@ class RecorderNode(LifecycleProgram):
         self._began, self._wall = self._steady.now().nanoseconds, time.time_ns()
         self._seconds, self._rate, self._dropped = parameters.seconds, Rate(), 0
         self._car, self._digest = parameters.car, ""  # as far as they are known
-        for topic, (message, qos) in topics.items():
-            self.create_subscription(message, topic, self._taker(topic), qos, raw=True)
+        self._reader = StatusReader(topics.DIAGNOSTICS.resolved(self), self._unusable, PolicyStatus, MotorStatus)
+        for topic in recorded:
+            topic.subscription(self, self._taker(topic), "recorder", raw=True)
         self._diagnostics = Diagnostics(self, self._status)
         self.create_timer(LINE, self._tick, clock=self._steady)
         self._progress = parameters.progress and sys.stdout.isatty()
@@ -108,14 +102,16 @@ class RecorderNode(LifecycleProgram):
             self._show()
             print(flush=True)
 
-    def _taker(self, topic: str) -> Callable[..., None]:
+    def _taker(self, topic: topics.Topic[Any]) -> Callable[..., None]:
+        name = topic.resolved(self)
+
         def take(data: bytes, info: Any) -> None:
             assert self._spool is not None
             # The recorder's own time never goes back, even when somebody sets the clock.
             received = self._wall + self._steady.now().nanoseconds - self._began
-            self._spool.put(Entry(topic, received, info["source_timestamp"], data))
+            self._spool.put(Entry(name, received, info["source_timestamp"], data))
             self._rate.add(seconds(self._steady))
-            if topic == DIAGNOSTICS:
+            if topic is topics.DIAGNOSTICS:
                 self._find_facts(data)
 
         return take
@@ -123,17 +119,20 @@ class RecorderNode(LifecycleProgram):
     def _find_facts(self, data: bytes) -> None:
         """Keep which policy drives which car, as their nodes tell."""
         assert self._spool is not None
-        for status in deserialize_message(data, DiagnosticArray).status:
-            told = {value.key: value.value for value in status.values}
-            if status.name == "policy" and (digest := told.get("digest")) and digest != self._digest:
-                self._digest = digest
-                self._spool.describe({"policy_digest": digest})
-            elif status.name == "motor" and not self._car and (car := told.get("car")):
-                self._car = car
-                try:
-                    self._spool.describe(_car_facts(car))
-                except OutlapError as error:
-                    self.get_logger().warning(f"the car file is not recorded: {error}")
+        for heard in self._reader.read(deserialize_message(data, DiagnosticArray)):
+            match heard.values:
+                case PolicyStatus(digest=digest) if digest not in ("", self._digest):
+                    self._digest = digest
+                    self._spool.describe({"policy_digest": digest})
+                case MotorStatus(car=car) if car and not self._car:
+                    self._car = car
+                    try:
+                        self._spool.describe(_car_facts(car))
+                    except OutlapError as error:
+                        self.get_logger().warning(f"the car file is not recorded: {error}")
+
+    def _unusable(self, sentence: str) -> None:
+        self.get_logger().warning(sentence)
 
     def _repair(self, out: Path) -> None:
         """Finish what an earlier recorder could not."""
@@ -157,11 +156,11 @@ class RecorderNode(LifecycleProgram):
         line = progress_line(self._spool.status(), self._elapsed(), self._rate.hertz(seconds(self._steady)))
         print(f"\r{line}\x1b[K", end="", flush=True)
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, RecorderStatus]:
         assert self._spool is not None
         status = self._spool.status()
         rate = self._rate.hertz(seconds(self._steady))
-        values = status._asdict() | {"folder": str(self._folder), "seconds": self._elapsed(), "rate_hz": rate}
+        values = RecorderStatus(**status._asdict(), folder=str(self._folder), seconds=self._elapsed(), rate_hz=rate)
         dropping, self._dropped = status.dropped > self._dropped, status.dropped
         if status.paused:
             return ERROR, f"not recording: {status.paused}", values

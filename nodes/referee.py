@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import Annotated
@@ -24,8 +23,10 @@ from outlap.track.footing import Pose
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
-from .shared.messages import LATEST, RECORD, STREAM, to_pixels, to_quaternion, to_seconds, to_time, to_yaw
+from .shared import topics
+from .shared.messages import ODOMETRY_FRAME, to_pixels, to_quaternion, to_seconds, to_time, to_yaw
 from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
+from .shared.statuses import MotorStatus, PolicyStatus, RefereeStatus, StatusReader
 
 TICK = 0.1  # s
 SETTLE = 0.5  # s at rest on the start line before the motor is armed
@@ -85,14 +86,16 @@ class RefereeNode(Node):
         self._told = 0.0  # steady s, when the progress was last told
         self._asked = (0.0, float("-inf"))  # when arming was last asked for: simulated and steady s
         self._diagnostics = Diagnostics(self, self._status)
-        self._poses = self.create_publisher(PoseStamped, "/sim/set_pose", LATEST)
-        self._arming = self.create_client(SetBool, "/motor/arm")
-        self.create_subscription(Image, "/sim/camera/image_raw", self._raw, STREAM)
-        self.create_subscription(Image, "/camera/image", self._view, STREAM)
-        self.create_subscription(TwistStamped, "/cmd_vel", self._command, LATEST)
-        self.create_subscription(JointState, "/motor/state", self._motor, RECORD)
-        self.create_subscription(Odometry, "/sim/odom", self._odometry, LATEST)
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._hear_diagnostics, RECORD)
+        self._poses = topics.SET_POSE.publisher(self)
+        self._arming = topics.ARM.client(self)
+        topics.SIM_IMAGE.subscription(self, self._raw)
+        topics.VIEW.subscription(self, self._view)
+        topics.COMMAND.subscription(self, self._command)
+        topics.MOTOR_STATE.subscription(self, self._motor)
+        topics.ODOMETRY.subscription(self, self._odometry)
+        topics.DIAGNOSTICS.subscription(self, self._hear_diagnostics)
+        diagnostics = topics.DIAGNOSTICS.resolved(self)
+        self._reader = StatusReader(diagnostics, self._unusable, PolicyStatus, MotorStatus)
         self.create_timer(TICK, self._tick, clock=self._steady)
 
     # What arrives
@@ -133,13 +136,16 @@ class RefereeNode(Node):
             self._ask(False)
 
     def _hear_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            values = {value.key: value.value for value in status.values}
-            if status.name == "policy":
-                self._race.policy_digest = values.get("digest", "")
-            if status.name == "motor":
-                self._motor_state, self._motor_reason = values.get("state", ""), values.get("reason", "")
-                self._motor_reported()
+        for heard in self._reader.read(message):
+            match heard.values:
+                case PolicyStatus(digest=digest):
+                    self._race.policy_digest = digest
+                case MotorStatus(state=state, reason=reason):
+                    self._motor_state, self._motor_reason = state, reason
+                    self._motor_reported()
+
+    def _unusable(self, sentence: str) -> None:
+        self.get_logger().warning(sentence)
 
     def _motor_reported(self) -> None:
         if self._phase is not Phase.RACING:
@@ -201,7 +207,7 @@ class RefereeNode(Node):
 
     def _place(self, pose: Pose) -> None:
         message = PoseStamped()
-        message.header.stamp, message.header.frame_id = to_time(self._sim_time), "odom"
+        message.header.stamp, message.header.frame_id = to_time(self._sim_time), ODOMETRY_FRAME
         message.pose.position.x, message.pose.position.y = pose.x, pose.y
         message.pose.orientation = to_quaternion(pose.yaw)
         self._poses.publish(message)
@@ -232,11 +238,20 @@ class RefereeNode(Node):
     def _enter(self, phase: Phase) -> None:
         self._phase, self._since = phase, seconds(self._steady)
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, RefereeStatus]:
         phase = self._phase.name.lower()
         latency = self._race.latency()
-        values = {"phase": phase, "laps": len(self._race.laps), "streak": self._race.streak}
-        return OK, phase, values | {"frame_to_actuator_ms_p50": latency.p50, "frame_to_actuator_ms_p99": latency.p99}
+        return (
+            OK,
+            phase,
+            RefereeStatus(
+                phase=phase,
+                laps=len(self._race.laps),
+                streak=self._race.streak,
+                frame_to_actuator_ms_p50=latency.p50,
+                frame_to_actuator_ms_p99=latency.p99,
+            ),
+        )
 
 
 def _pixels(message: Image) -> NDArray[np.uint8]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Annotated
 
 from geometry_msgs.msg import PoseStamped
@@ -12,7 +11,6 @@ from pydantic import Field
 from rclpy.executors import Executor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Float64
 
 from outlap.errors import OutlapError
@@ -22,12 +20,14 @@ from outlap.simulation.world import LookName, World
 from outlap.timing import Pacer, Rate
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
+from outlap.vehicle.command import FRAME
 
-from .shared.messages import LATEST, STREAM, to_camera_info, to_image, to_quaternion, to_time, to_yaw
+from .shared import topics
+from .shared.messages import CAMERA_FRAME, ODOMETRY_FRAME, to_camera_info, to_image, to_quaternion, to_time, to_yaw
 from .shared.program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
 from .shared.single_simulator import NEWCOMER, check_company, refuse_company
+from .shared.statuses import SimulatorStatus
 
-FRAME = "camera_optical_frame"
 SLOW = 0.95  # of real time, below which it is reported
 
 
@@ -51,12 +51,13 @@ class SimulatorNode(Node):
         ticks, self._every = round(1 / (parameters.rate * TICK)), round(1 / (car.camera.rate * TICK))
         if not math.isclose(ticks * parameters.rate * TICK, 1, rel_tol=1e-6):
             raise OutlapError(
-                f"parameters of /simulator: rate {parameters.rate:g} Hz must divide the simulation's {1 / TICK:.0f} Hz."
+                f"parameters of {self.get_fully_qualified_name()}: rate {parameters.rate:g} Hz must divide the "
+                f"simulation's {1 / TICK:.0f} Hz."
             )
         # Of whole ticks, too, is then the time from one picture to the next.
         if self._every % ticks or not math.isclose(self._every * car.camera.rate * TICK, 1, rel_tol=1e-6):
             raise OutlapError(
-                f"parameters of /simulator: rate {parameters.rate:g} Hz must be a multiple of "
+                f"parameters of {self.get_fully_qualified_name()}: rate {parameters.rate:g} Hz must be a multiple of "
                 f"the car's camera.rate, {car.camera.rate:g} Hz."
             )
         self._lens = car.camera.lens
@@ -64,14 +65,14 @@ class SimulatorNode(Node):
         self._world = World(load_track(parameters.track), car, parameters.seed, parameters.look)
         self._warm_up()
         refuse_company(self)
-        self._clocks = self.create_publisher(ClockMessage, "/clock", STREAM)
+        self._clocks = topics.CLOCK.publisher(self)
         self._steering, self._wheel_speed = 0.0, 0.0  # rad, rad/s
-        self._images = self.create_publisher(Image, "/sim/camera/image_raw", STREAM)
-        self._infos = self.create_publisher(CameraInfo, "/sim/camera/camera_info", STREAM)
-        self._odometry = self.create_publisher(Odometry, "/sim/odom", LATEST)
-        self.create_subscription(Float64, "/sim/steering_angle", self._set_steering, LATEST)
-        self.create_subscription(Float64, "/sim/wheel_speed", self._set_wheel_speed, LATEST)
-        self.create_subscription(PoseStamped, "/sim/set_pose", self._set_pose, LATEST)
+        self._images = topics.SIM_IMAGE.publisher(self)
+        self._infos = topics.SIM_CAMERA_INFO.publisher(self)
+        self._odometry = topics.ODOMETRY.publisher(self)
+        topics.STEERING.subscription(self, self._set_steering)
+        topics.WHEEL_SPEED.subscription(self, self._set_wheel_speed)
+        topics.SET_POSE.subscription(self, self._set_pose)
         self._steady = steady_clock()
         self._rate = Rate()
         self._diagnostics = Diagnostics(self, self._status)
@@ -101,7 +102,7 @@ class SimulatorNode(Node):
         stamp = to_time(world.time)
         self._clocks.publish(ClockMessage(clock=stamp))
         odometry, state = Odometry(), world.state
-        odometry.header.stamp, odometry.header.frame_id, odometry.child_frame_id = stamp, "odom", "base_link"
+        odometry.header.stamp, odometry.header.frame_id, odometry.child_frame_id = stamp, ODOMETRY_FRAME, FRAME
         odometry.pose.pose.position.x, odometry.pose.pose.position.y = float(state.x), float(state.y)
         odometry.pose.pose.orientation = to_quaternion(float(state.yaw))
         odometry.twist.twist.linear.x = float(state.speed)
@@ -109,8 +110,8 @@ class SimulatorNode(Node):
         odometry.twist.twist.angular.z = float(state.yaw_rate)
         self._odometry.publish(odometry)
         if world.ticks % self._every == 0:
-            self._images.publish(to_image(stamp, FRAME, world.image()))
-            self._infos.publish(to_camera_info(stamp, FRAME, self._lens))
+            self._images.publish(to_image(stamp, CAMERA_FRAME, world.image()))
+            self._infos.publish(to_camera_info(stamp, CAMERA_FRAME, self._lens))
 
     def _set_steering(self, message: Float64) -> None:
         if math.isfinite(message.data):
@@ -125,14 +126,14 @@ class SimulatorNode(Node):
         if all(map(math.isfinite, (position.x, position.y, yaw))):
             self._world.place(position.x, position.y, yaw)
 
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, SimulatorStatus]:
         # On a busy machine discovery can take longer than the wait before the start; then the newcomer still leaves.
         if self._world.time < NEWCOMER:
             check_company(self, own=1)
         factor = self._rate.hertz(seconds(self._steady)) * self._period
         slow = 0 < factor < SLOW
         message = f"slower than real time: {factor:.2f}" if slow else "running"
-        return WARN if slow else OK, message, {"real_time_factor": factor, "time_s": self._world.time}
+        return WARN if slow else OK, message, SimulatorStatus(real_time_factor=factor, time_s=self._world.time)
 
 
 def main() -> None:

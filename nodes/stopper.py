@@ -46,15 +46,16 @@ class Arguments(Model):
 
     actuator: ActuatorName
     car: str
+    namespace: str  # the motor's
 
 
 def main() -> None:
-    """Watch the motor whose pipe is standard input; the arguments are the actuator and the car."""
+    """Watch the motor whose pipe is standard input; the arguments are the actuator, the car and the namespace."""
     # What ends the graph must not end the one who stops the car; it ends by itself, right after the motor.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
-        words = dict(zip(("actuator", "car"), sys.argv[1:], strict=False))
+        words = dict(zip(("actuator", "car", "namespace"), sys.argv[1:], strict=False))
         arguments = validate(words, Arguments, "the command line of the stopper", "configuration")
         actuator = _open(arguments)
     except OutlapError as error:
@@ -75,7 +76,8 @@ def _open(arguments: Arguments) -> Actuator:
         actuator.close()
         return actuator
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    actuator = SimulatorActuator(Node("stopper", enable_rosout=False, start_parameter_services=False), car)
+    node = Node("stopper", namespace=arguments.namespace, enable_rosout=False, start_parameter_services=False)
+    actuator = SimulatorActuator(node, car)
     # No beat is answered, so that nothing drives, before the simulator would hear it; where there is none, it goes on.
     end = time.monotonic() + DISCOVERY
     while not actuator.heard and time.monotonic() < end:
@@ -111,8 +113,8 @@ def stop(actuator: Actuator) -> None:
 class Watched:
     """The motor's end of it: starts a stopper, beats, and knows whether it listens."""
 
-    def __init__(self, actuator: ActuatorName, car: str, now: float) -> None:
-        self._command = [sys.executable, "-m", "outlap_nodes.stopper", actuator, car]
+    def __init__(self, actuator: ActuatorName, car: str, namespace: str, now: float) -> None:
+        self._command = [sys.executable, "-m", "outlap_nodes.stopper", actuator, car, namespace]
         self._start(now)
 
     def _start(self, now: float) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from diagnostic_msgs.msg import DiagnosticArray
 from pydantic import Field
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
@@ -21,8 +20,9 @@ from outlap.files import Model, lock_folder
 from outlap.learning.runs.control import Control
 from outlap.learning.runs.status import Status
 
-from .shared.messages import CURRENT
-from .shared.program import OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock, to_status
+from .shared import topics
+from .shared.program import OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
+from .shared.statuses import TrainerStatus, to_message
 
 if TYPE_CHECKING:
     from outlap.learning.live.lesson import Lesson
@@ -88,10 +88,11 @@ class TrainerNode(LifecycleProgram):
         self._lesson = self._prepared() if parameters.live else None
         self._told = seconds(self._steady), 0  # when, and after how many reports
         self._published, self._saved = (-1, ""), 0
-        self._states = self.create_publisher(DiagnosticArray, "/trainer/status", CURRENT)
+        self._states = topics.TRAINER_STATUS.publisher(self)
         self._diagnostics = Diagnostics(self, self._describe)
-        for name, answer in (("pause", self._pause), ("proceed", self._proceed), ("save", self._save)):
-            self.create_service(Trigger, f"/trainer/{name}", answer)
+        topics.PAUSE.server(self, self._pause)
+        topics.PROCEED.server(self, self._proceed)
+        topics.SAVE.server(self, self._save)
         self.create_timer(TICK, self._tick, clock=self._steady)
 
     def _prepared(self) -> Lesson:
@@ -159,7 +160,7 @@ class TrainerNode(LifecycleProgram):
             self._hearing.check(now, self.phase == "paused")
         if self._published != (state := (self._status.reports, self.phase)):
             self._published = state
-            self._states.publish(to_status(self, *self._describe()))
+            self._states.publish(to_message(self, *self._describe()))
         if self.phase == "paused":
             self._status.paused()
         if self._control.saved > self._saved:
@@ -197,10 +198,9 @@ class TrainerNode(LifecycleProgram):
             request()
         return response
 
-    def _describe(self) -> tuple[bytes, str, Mapping[str, object]]:
-        values = {"state": self.phase, **self._status.values()}
-        if self._hearing is not None:
-            values["unused_pictures"] = self._hearing.pairing.dropped
+    def _describe(self) -> tuple[bytes, str, TrainerStatus]:
+        more = {} if self._hearing is None else {"unused_pictures": self._hearing.pairing.dropped}
+        values = TrainerStatus(state=self.phase, **self._status.values(), **more)
         return OK, f"{self.phase}: {self._status.line()}", values
 
 

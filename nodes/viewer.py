@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from pydantic import Field
 from rclpy.subscription import Subscription
@@ -17,12 +16,21 @@ from outlap.racing.page import Page
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
-from .shared.messages import CURRENT, LATEST, RECORD, STREAM, to_pixels, to_yaw
+from .shared import topics
+from .shared.messages import to_pixels, to_yaw
 from .shared.program import OK, Diagnostics, LifecycleProgram, read_parameters, run, steady_clock
+from .shared.statuses import (
+    Heard,
+    MotorStatus,
+    PolicyStatus,
+    RefereeStatus,
+    StatusReader,
+    TrainerStatus,
+    ViewerStatus,
+)
 
 PERIOD = 0.1  # s between two pictures
-RAW = "/sim/camera/image_raw"
-SPEAKERS = ("trainer", "policy", "motor", "referee")  # whose words stand below
+SPEAKERS = (TrainerStatus, PolicyStatus, MotorStatus, RefereeStatus)  # whose words stand below
 
 
 class Parameters(Model):
@@ -44,11 +52,12 @@ class ViewerNode(LifecycleProgram):
         parameters = read_parameters(self, Parameters)
         self._car = load_car(parameters.car)
         self._board = Board(load_track(parameters.track), self._car)
-        self._told: dict[str, DiagnosticStatus] = {}  # by node, the newest
+        self._reader = StatusReader(topics.DIAGNOSTICS.resolved(self), self._unusable, *SPEAKERS)
+        self._told: dict[str, Heard] = {}  # by speaker, the newest
         self._page = Page(parameters.port)
         self._streams: list[Subscription] = []
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._hear, RECORD)
-        self.create_subscription(DiagnosticArray, "/trainer/status", self._hear, CURRENT)
+        topics.DIAGNOSTICS.subscription(self, self._hear)
+        topics.TRAINER_STATUS.subscription(self, self._hear)
         self.create_timer(PERIOD, self._show, clock=steady_clock())
         self._diagnostics = Diagnostics(self, self._status)
         self.get_logger().info(f"watch it in a browser: {self._page.address}")
@@ -72,38 +81,48 @@ class ViewerNode(LifecycleProgram):
         self._board.sent = (message.position[0], message.velocity[1] * self._car.axles.wheel_radius)
 
     def _hear(self, message: DiagnosticArray) -> None:
-        self._told |= {status.name: status for status in message.status}
+        self._told |= {heard.values.speaker: heard for heard in self._reader.read(message)}
+
+    def _unusable(self, sentence: str) -> None:
+        self.get_logger().warning(sentence)
 
     def _show(self) -> None:
         assert self._page is not None
         self._listen(self._page.watched)
-        if self._page.watched and (self._board.raw is not None or not self.count_publishers(RAW)):
-            self._page.show(self._board.jpeg([self._line(name) for name in SPEAKERS if name in self._told]))
+        if self._page.watched and (self._board.raw is not None or not topics.SIM_IMAGE.publishers(self)):
+            self._page.show(
+                self._board.jpeg([_line(self._told[kind.speaker]) for kind in SPEAKERS if kind.speaker in self._told])
+            )
 
     def _listen(self, wanted: bool) -> None:
         """Hear the streams only while somebody watches: every message costs."""
         if wanted and not self._streams:
             self._streams = [
-                self.create_subscription(Image, RAW, self._raw, STREAM),
-                self.create_subscription(Image, "/camera/image", self._view, STREAM),
-                self.create_subscription(Odometry, "/sim/odom", self._odometry, LATEST),
-                self.create_subscription(JointState, "/motor/state", self._motor, RECORD),
+                topics.SIM_IMAGE.subscription(self, self._raw),
+                topics.VIEW.subscription(self, self._view),
+                topics.ODOMETRY.subscription(self, self._odometry),
+                topics.MOTOR_STATE.subscription(self, self._motor),
             ]
         elif not wanted and self._streams:
             for stream in self._streams:
                 self.destroy_subscription(stream)
             self._streams = []
 
-    def _line(self, name: str) -> str:
-        """One node's own words."""
-        status = self._told[name]
-        values = {value.key: value.value for value in status.values}
-        shown = [f"{key} {values[key][:8]}" for key in ("digest", "laps", "streak") if values.get(key)]
-        return f"{name}: {status.message}" + "".join(f"   {words}" for words in shown)
-
-    def _status(self) -> tuple[bytes, str, Mapping[str, object]]:
+    def _status(self) -> tuple[bytes, str, ViewerStatus]:
         assert self._page is not None
-        return OK, "watched" if self._page.watched else "nobody watches", {"address": self._page.address}
+        return OK, "watched" if self._page.watched else "nobody watches", ViewerStatus(address=self._page.address)
+
+
+def _line(heard: Heard) -> str:
+    """One node's own words."""
+    match heard.values:
+        case PolicyStatus(digest=digest):
+            shown = f"   digest {digest[:8]}" if digest else ""
+        case RefereeStatus(laps=laps, streak=streak):
+            shown = f"   laps {laps}   streak {streak}"
+        case _:
+            shown = ""
+    return f"{heard.values.speaker}: {heard.text}{shown}"
 
 
 def main() -> None:

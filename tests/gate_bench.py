@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from outlap.safety.gate import FRAME, Arm, Gate, Limits, Output, Source, State, Twist
+from outlap.safety.gate import Arm, Gate, Limits, Output, Source, State, Twist
 from outlap.vehicle.car import Car
+from outlap.vehicle.command import FRAME
 
 FRAME_TIME = 1 / 30  # s
 TICK = 0.02  # s

@@ -23,6 +23,7 @@ from rclpy.qos import QoSProfile
 
 from outlap.launching.domain import Domain, claim_domain
 from outlap.launching.environment import ros_environment
+from outlap.launching.namespace import full_namespace, namespace_rules
 
 PATIENCE = 30.0  # s, for anything that must happen; a busy machine needs some of it
 
@@ -31,12 +32,19 @@ class Program:
     """A running node program; what it says is collected in a file."""
 
     def __init__(
-        self, name: str, domain: int, folder: Path, parameters: dict[str, Any], command: list[str] | None = None
+        self,
+        name: str,
+        domain: int,
+        folder: Path,
+        parameters: dict[str, Any],
+        command: list[str] | None = None,
+        namespace: str = "",
     ) -> None:
         words = [*(command or [str(Path(sys.executable).with_name(f"outlap_{name}"))]), "--ros-args"]
         for key, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             words += ["-p", f"{key}:={text}"]
+        words += namespace_rules(full_namespace(namespace))
         self.name = name
         self._log = folder / f"{name}.{time.monotonic_ns()}.log"
         environment = ros_environment(domain) | {"ROS_LOG_DIR": str(folder)}
@@ -116,12 +124,12 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[Domain]:
 def start(domain: Domain, tmp_path: Path) -> Iterator[Callable[..., Program]]:
     """``start("motor", car="deepracer")``: a running node program, which the end of the test ends.
 
-    ``command`` takes the place of the installed program.
+    ``command`` takes the place of the installed program; ``namespace`` is what it runs under.
     """
     running: list[Program] = []
 
-    def begin(name: str, *, command: list[str] | None = None, **parameters: Any) -> Program:
-        running.append(Program(name, domain.id, tmp_path, parameters, command))
+    def begin(name: str, *, command: list[str] | None = None, namespace: str = "", **parameters: Any) -> Program:
+        running.append(Program(name, domain.id, tmp_path, parameters, command, namespace))
         return running[-1]
 
     yield begin

@@ -13,7 +13,7 @@ from outlap.drivers.lock import hold_hardware
 from outlap.drivers.opening import open_actuator
 from outlap.vehicle.car import Car
 
-from .messages import LATEST
+from . import topics
 
 ActuatorName = Literal["simulator", "car"]
 
@@ -23,8 +23,8 @@ class SimulatorActuator(Actuator):
 
     def __init__(self, node: Node, car: Car) -> None:
         self._car = car
-        self._steering = node.create_publisher(Float64, "/sim/steering_angle", LATEST)
-        self._wheel_speed = node.create_publisher(Float64, "/sim/wheel_speed", LATEST)
+        self._steering = topics.STEERING.publisher(node)
+        self._wheel_speed = topics.WHEEL_SPEED.publisher(node)
 
     def write(self, now: float, steering: float, speed: float) -> None:
         self._steering.publish(Float64(data=steering))

@@ -1,4 +1,4 @@
-"""What programs that drive by hand share: sending on /cmd_vel/hand, asking /motor/arm, hearing how the motor stands."""
+"""What programs that drive by hand share: sending commands, asking to arm, hearing how the motor stands."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from std_srvs.srv import SetBool
 from outlap.hand.config import HandConfig
 from outlap.hand.hand import Hand
 from outlap.hand.signs import Wish
-from outlap.safety.gate import FRAME
 from outlap.vehicle.car import Car
+from outlap.vehicle.command import FRAME, to_twist
 
-from .messages import LATEST, RECORD
+from . import topics
 from .program import seconds, steady_clock
+from .statuses import MotorStatus, StatusReader
 
 PERIOD = 0.02  # s between two commands, on the steady clock
 SILENT = 3.0  # s without a word, after which the motor counts as gone; it speaks each second
@@ -32,9 +33,10 @@ class Helm:
         self.steady = steady_clock()
         self._node, self._say = node, say
         self._publisher: Publisher | None = None
-        self._client = node.create_client(SetBool, "/motor/arm")
-        self._told, self._told_at = {"state": "", "reason": ""}, float("-inf")
-        node.create_subscription(DiagnosticArray, "/diagnostics", self._hear, RECORD)
+        self._client = topics.ARM.client(node)
+        self._told, self._told_at = ("", ""), float("-inf")
+        self._reader = StatusReader(topics.DIAGNOSTICS.resolved(node), say, MotorStatus)
+        topics.DIAGNOSTICS.subscription(node, self._hear)
 
     def now(self) -> float:
         """Steady s."""
@@ -45,7 +47,7 @@ class Helm:
         """The motor's state and the reason for it; empty when it is silent."""
         if self.now() - self._told_at > SILENT:
             return "", ""
-        return self._told["state"], self._told["reason"]
+        return self._told
 
     def step(self, wishes: Mapping[str, Wish | None]) -> None:
         """Send what the hand says, and ask what it asks."""
@@ -61,11 +63,11 @@ class Helm:
                 self._publisher = None
             return
         if self._publisher is None:
-            self._publisher = self._node.create_publisher(TwistStamped, "/cmd_vel/hand", LATEST)
+            self._publisher = topics.HAND_COMMAND.publisher(self._node)
         twist = TwistStamped()
         twist.header.stamp, twist.header.frame_id = self._node.get_clock().now().to_msg(), FRAME
         speed, curvature = step.command
-        twist.twist.linear.x, twist.twist.angular.z = speed, speed * curvature
+        twist.twist.linear.x, twist.twist.angular.z = to_twist(curvature, speed)
         self._publisher.publish(twist)
 
     def ask(self, arm: bool) -> Future | None:
@@ -83,8 +85,7 @@ class Helm:
             self._say(f"motor: {answer.message}")
 
     def _hear(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            if status.name == "motor":
-                values = {value.key: value.value for value in status.values}
-                self._told = {key: values.get(key, "") for key in ("state", "reason")}
-                self._told_at = self.now()
+        for heard in self._reader.read(message):
+            match heard.values:
+                case MotorStatus(state=state, reason=reason):
+                    self._told, self._told_at = (state, reason), self.now()

@@ -9,21 +9,22 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 from rclpy.callback_groups import CallbackGroup
+from rclpy.event_handler import EventHandler
 from rclpy.node import Node
 
-from .messages import LATEST
+from .topics import Topic
 
 MessageT = TypeVar("MessageT")
 
 
 class Unattended(CallbackGroup):
-    """Of entities that no executor waits for."""
+    """Of entities that no executor waits for, but for a subscription's events, which come once, if ever."""
 
     def can_execute(self, entity: Any) -> bool:
-        return False
+        return isinstance(entity, EventHandler)
 
     def beginning_execution(self, entity: Any) -> bool:
-        return False
+        return isinstance(entity, EventHandler)
 
     def ending_execution(self, entity: Any) -> None:
         pass
@@ -32,11 +33,9 @@ class Unattended(CallbackGroup):
 class Latest(Generic[MessageT]):
     """A letter box for one message, in which a newer one takes the older one's place."""
 
-    def __init__(self, node: Node, kind: type[MessageT], topic: str) -> None:
-        self._kind = kind
-        self._subscription = node.create_subscription(
-            kind, topic, lambda message: None, LATEST, callback_group=Unattended()
-        )
+    def __init__(self, node: Node, topic: Topic[MessageT]) -> None:
+        self._kind = topic.type
+        self._subscription = topic.subscription(node, lambda message: None, "newest", callback_group=Unattended())
 
     def take(self) -> MessageT | None:
         """The newest message, if one has come since the last call; from any thread."""

@@ -11,8 +11,11 @@ from outlap.errors import OutlapError
 from outlap.learning.live.lesson import Lesson
 from outlap.learning.live.moments import Motion, Pairing
 from outlap.vehicle.car import Car
+from outlap.vehicle.command import wanted_curvature
 
-from .messages import RECORD, STREAM, to_nanoseconds, to_pixels, to_yaw
+from . import topics
+from .messages import to_nanoseconds, to_pixels, to_yaw
+from .sole_publisher import Publishers
 
 SILENCE = 60.0  # s of steady time without a moment to learn from, after which that is told
 GONE = 10.0  # s of steady time without anybody who tells where the car is, once there was somebody
@@ -26,13 +29,14 @@ class Hearing:
         self._node, self._lesson = node, lesson
         self.pairing = Pairing(car, lesson.contract)
         self._moments = 0
-        self._heard = self._alone = self._there = now
-        self._began = self._crowd = False
-        node.create_subscription(Image, "/camera/image", self._view, STREAM)
-        node.create_subscription(TwistStamped, "/cmd_vel", self._command, RECORD)
-        node.create_subscription(JointState, "/motor/state", self._motor, RECORD)
-        node.create_subscription(Odometry, "/sim/odom", self._odometry, RECORD)
-        node.create_subscription(PoseStamped, "/sim/set_pose", self._placed, RECORD)
+        self._heard = now
+        self._began = False
+        self._simulators = Publishers(node, topics.ODOMETRY, now)
+        topics.VIEW.subscription(node, self._view)
+        topics.COMMAND.subscription(node, self._command, "lesson")
+        topics.MOTOR_STATE.subscription(node, self._motor)
+        topics.ODOMETRY.subscription(node, self._odometry, "lesson")
+        topics.SET_POSE.subscription(node, self._placed, "lesson")
 
     def check(self, now: float, paused: bool) -> None:
         """Called now and then: see that there is one simulator, and tell when nothing comes.
@@ -40,19 +44,15 @@ class Hearing:
         Raises:
             OutlapError: the simulator is gone, or there are two.
         """
-        tellers = self._node.count_publishers("/sim/odom")
-        self._crowd = tellers > 1
-        if tellers or not self._began:
-            self._there = now
-        if tellers < 2:
-            self._alone = now
-        if now - self._there > GONE:
+        self._simulators.look(now)
+        if self._began and self._simulators.none_for(now) > GONE:
             raise OutlapError(
                 "the simulator is gone; what was learned is kept, and the same command goes on with the lesson."
             )
-        if now - self._alone > CROWD:
+        if self._simulators.several_for(now) > CROWD:
             raise OutlapError(
-                "two simulators tell of a car on /sim/odom, so nothing can be learned: stop one, then start again."
+                f"two simulators tell of a car on {topics.ODOMETRY.resolved(self._node)}, so nothing can be learned: "
+                "stop one, then start again."
             )
         if paused or self.pairing.taken != self._moments:
             self._moments, self._heard = self.pairing.taken, now
@@ -73,13 +73,13 @@ class Hearing:
 
     def _command(self, message: TwistStamped) -> None:
         speed, turn = message.twist.linear.x, message.twist.angular.z
-        self.pairing.command(to_nanoseconds(message.header.stamp), turn / speed if speed else 0.0, speed)
+        self.pairing.command(to_nanoseconds(message.header.stamp), wanted_curvature(speed, turn), speed)
 
     def _motor(self, message: JointState) -> None:
         self.pairing.sent(to_nanoseconds(message.header.stamp), message.position[0], message.velocity[1])
 
     def _odometry(self, message: Odometry) -> None:
-        if self._crowd:  # of which car?
+        if len(self._simulators.found) > 1:  # of which car?
             return
         self._began = True
         pose, twist = message.pose.pose, message.twist.twist

@@ -16,6 +16,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 if TYPE_CHECKING:
     from outlap.vehicle.car import Lens
 
+CAMERA_FRAME, ODOMETRY_FRAME = "camera_optical_frame", "odom"  # as in REP-103 and REP-105
+
 # Streams of which only the newest counts, and a late one not at all: images, /clock.
 STREAM = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Commands and poses: the newest must arrive.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
 import rclpy
 import rclpy.utilities
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 from pydantic import RootModel
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
@@ -26,7 +26,8 @@ from rclpy.signals import SignalHandlerOptions
 from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory, validate
 
-from .messages import RECORD
+from . import topics
+from .statuses import Status, to_message
 from .transport import choose_transport
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -71,7 +72,9 @@ def read_parameters(node: Node, model: type[ModelT]) -> ModelT:
     defaults = sections[node.get_name()].ros__parameters
     given = {name: node.get_parameter(name).value for name in node.get_parameters_by_prefix("")}
     own = {name: value for name, value in given.items() if name.split(".")[0] not in ROS_PARAMETERS}
-    parameters = validate({**defaults, **own}, model, f"parameters of /{node.get_name()}", "configuration")
+    parameters = validate(
+        {**defaults, **own}, model, f"parameters of {node.get_fully_qualified_name()}", "configuration"
+    )
     values = parameters.model_dump(by_alias=True)
     for name, value in values.items():
         if not node.has_parameter(name):
@@ -80,33 +83,25 @@ def read_parameters(node: Node, model: type[ModelT]) -> ModelT:
     def refuse(wanted: list[Parameter]) -> SetParametersResult:
         # Accepting what changes nothing would be a lie: a speed cap, for one.
         late = [parameter.name for parameter in wanted if parameter.name in values]
-        reason = f"{late[0]} counts only at the start: start /{node.get_name()} anew with it" if late else ""
+        name = node.get_fully_qualified_name()
+        reason = f"{late[0]} counts only at the start: start {name} anew with it" if late else ""
         return SetParametersResult(successful=not late, reason=reason)
 
     node.add_on_set_parameters_callback(refuse)
     return parameters
 
 
-def to_status(node: Node, level: bytes, message: str, values: Mapping[str, object]) -> DiagnosticArray:
-    """A node's status as ROS carries it, stamped now."""
-    status = DiagnosticStatus(level=level, name=node.get_name(), message=message)
-    status.values = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
-    array = DiagnosticArray(status=[status])
-    array.header.stamp = node.get_clock().now().to_msg()
-    return array
-
-
 class Diagnostics:
-    """Publishes one status on /diagnostics each second, and at once when asked."""
+    """Publishes a node's status on diagnostics each second, and at once when asked."""
 
-    def __init__(self, node: Node, status: Callable[[], tuple[bytes, str, Mapping[str, object]]]) -> None:
+    def __init__(self, node: Node, status: Callable[[], tuple[bytes, str, Status]]) -> None:
         self._node, self._status = node, status
-        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", RECORD)
+        self._publisher = topics.DIAGNOSTICS.publisher(node)
         self._timer = node.create_timer(1.0, self.publish, clock=steady_clock())
 
     def publish(self) -> None:
         """Publish the status as it is now."""
-        self._publisher.publish(to_status(self._node, *self._status()))
+        self._publisher.publish(to_message(self._node, *self._status()))
 
 
 class LifecycleProgram(LifecycleNode):
@@ -150,7 +145,7 @@ class LifecycleProgram(LifecycleNode):
         """
         for transition in (self.trigger_configure, self.trigger_activate):
             if transition() is not TransitionCallbackReturn.SUCCESS:
-                raise self._refusal or OutlapError(f"/{self.get_name()} could not be brought up.")
+                raise self._refusal or OutlapError(f"{self.get_fully_qualified_name()} could not be brought up.")
 
 
 class _Stopped(BaseException):
@@ -213,7 +208,7 @@ def _init(build: Callable[[], Node]) -> None:
         if others:
             raise OutlapError(f"unknown argument {others[0]!r}: parameters are given as --ros-args -p NAME:=VALUE.")
         choose_transport()
-        rclpy.init(args=_with_enclave(build, sys.argv), signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=_with_own_rules(build, sys.argv), signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # the base of ROS's own errors
         raise OutlapError(f"ROS does not start: {' '.join(str(error).split())}.") from error
 
@@ -226,19 +221,16 @@ def _in_a_sentence(step: Callable[[], ResultT]) -> ResultT:
         raise OutlapError(f"ROS does not start the node: {' '.join(str(error).split())}.") from error
 
 
-def _with_enclave(build: Callable[[], Node], words: list[str]) -> list[str]:
-    """The command line with the program's own enclave (config/security/policy.xml), of no effect without ROS security.
+def _with_own_rules(build: Callable[[], Node], words: list[str]) -> list[str]:
+    """The command line with the program's own enclave and with the clock of its own graph; what is given stands.
 
-    An enclave that is given stands.
+    The enclave is one of config/security/policy.xml, of no effect without ROS security. rclpy listens to ``/clock``,
+    whatever the node's namespace; with this rule a node in ``/car1`` follows ``/car1/clock``, and one without a
+    namespace ``/clock`` as before. It stands last, because the first rule that fits counts.
     """
-    if "--enclave" in words or "-e" in words:
-        return words
+    words = [*words, "--ros-args", "-r", "/clock:=clock"]
     file = getattr(sys.modules[build.__module__], "__file__", None)
-    if file is None:  # a node of somebody's own, made on the command line or in a notebook
+    # No file: a node of somebody's own, made on the command line or in a notebook.
+    if "--enclave" in words or "-e" in words or file is None:
         return words
     return [words[0], "--ros-args", "--enclave", f"/outlap/{Path(file).stem}", "--", *words[1:]]
-
-
-def _text(value: object) -> str:
-    # Neither a loss of 0.0012 nor a time of 12345.67 s may lose what counts.
-    return f"{value:.{4 if abs(value) < 1 else 2}f}" if isinstance(value, float) else str(value)

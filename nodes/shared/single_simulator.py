@@ -1,4 +1,4 @@
-"""Keeps two simulators off one ROS domain: every node would get two clocks and two worlds."""
+"""Keeps two simulators off one namespace of one ROS domain: every node would get two clocks and two worlds."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from rclpy.node import Node
 
 from outlap.errors import OutlapError
 
+from . import topics
+from .sole_publisher import Publishers
+
 DISCOVERY = 1.0  # s, after which another simulator on this machine has been seen
-UNKNOWN = "_NODE_NAME_UNKNOWN_"  # rclpy's name of a publisher's node while discovery still goes on
 NEWCOMER = 3.0  # s of simulated time, during which it is this simulator that leaves when there are two
 
 
 def refuse_company(node: Node) -> None:
-    """Wait until another simulator would have been seen; call it before the node offers its own /clock.
+    """Wait until another simulator would have been seen; call it before the node offers its own clock.
 
     Raises:
         OutlapError: there is one.
@@ -26,17 +28,31 @@ def refuse_company(node: Node) -> None:
         check_company(node)
 
 
+def refuse_namespace(node: Node) -> None:
+    """Refuse to run Gazebo for a graph in a namespace: its world, services and partition have one name a ROS domain.
+
+    Raises:
+        OutlapError: the node is in one.
+    """
+    if (namespace := node.get_namespace()) != "/":
+        raise OutlapError(
+            f"Gazebo runs only for a graph without a namespace, not in {namespace}: give it a ROS_DOMAIN_ID of its own "
+            f"instead, or take the built-in simulator."
+        )
+
+
 def check_company(node: Node, own: int = 0, beside: str = "") -> None:
-    """See that nobody offers /clock beyond the ``own`` publishers of this simulator and the node ``beside`` it.
+    """See that nobody offers the clock beyond the ``own`` publishers of this simulator and the node ``beside`` it.
 
     Raises:
         OutlapError: somebody does.
     """
-    ours = {beside, UNKNOWN} if beside else set()
-    others = [found for found in node.get_publishers_info_by_topic("/clock") if found.node_name not in ours]
-    if len(others) > own:
+    now = time.monotonic()
+    if Publishers(node, topics.CLOCK, now).others(now, beside) > own:
+        namespace = node.get_namespace()
+        where = f" in the namespace {namespace}" if namespace != "/" else ""
         domain = os.environ.get("ROS_DOMAIN_ID", "0")
         raise OutlapError(
-            f"another simulator is already running on ROS_DOMAIN_ID {domain}: stop it, "
+            f"another simulator is already running on ROS_DOMAIN_ID {domain}{where}: stop it, "
             f"or choose another domain with ROS_DOMAIN_ID=…"
         )

@@ -21,6 +21,9 @@ def drive(
     joystick: Annotated[str | None, typer.Option(help="Read a joystick, too: /dev/input/js0.")] = None,
     config: Annotated[Path | None, typer.Option(help="Keys and buttons, a file like config/hand.yaml.")] = None,
     log: Annotated[Path, typer.Option(help="Where the nodes' output goes.")] = Path("runs/drive/log.txt"),
+    namespace: Annotated[
+        str, typer.Option(help="The graph's namespace, such as car1.", show_default="a graph without one")
+    ] = "",
 ) -> None:
     """Drive by hand. Without --track and --car: the car of the graph that runs on this machine.
 
@@ -29,10 +32,12 @@ def drive(
 
     Example: [bold]outlap drive --track oval[/]
     """
-    raise typer.Exit(run_drive(track, car, joystick, config, log))
+    raise typer.Exit(run_drive(track, car, joystick, config, log, namespace))
 
 
-def run_drive(track: str | None, car: str | None, joystick: str | None, config: Path | None, log: Path) -> int:
+def run_drive(
+    track: str | None, car: str | None, joystick: str | None, config: Path | None, log: Path, namespace: str = ""
+) -> int:
     """Start what is asked for, and drive it from this terminal.
 
     Returns what the keyboard program ended with; 1 where the nodes ended before it.
@@ -48,20 +53,23 @@ def run_drive(track: str | None, car: str | None, joystick: str | None, config: 
     from outlap.launching.background import run_in_background
     from outlap.launching.domain import claim_domain, running_domain
     from outlap.launching.environment import ros_environment
+    from outlap.launching.namespace import full_namespace, namespace_rules
     from outlap.launching.programs import find_launch_file, require_program
 
     load_hand(config or "")
+    namespace = full_namespace(namespace)
     own = check_drive(track, car)
     arguments = {"hand": "false", "motor": str(own is not None).lower(), **(own or {})}
+    arguments |= {"namespace": namespace}
     if joystick is not None:
         arguments |= {"joystick": "true", "device": joystick}
     with contextlib.ExitStack() as stack:
         stack.enter_context(restored())
-        domain = running_domain() if own is None else stack.enter_context(claim_domain()).id
+        domain = running_domain(namespace) if own is None else stack.enter_context(claim_domain(namespace)).id
         environment = ros_environment(domain)
         words = [*require_program("keyboard", environment), "--ros-args"]
         words += [] if config is None else ["-p", f"config:={config.resolve()}"]
-        words += ["-p", f"joystick:={str(joystick is not None).lower()}"]
+        words += ["-p", f"joystick:={str(joystick is not None).lower()}", *namespace_rules(namespace)]
         graph = None
         if own is not None or joystick is not None:
             path = find_launch_file("hand")

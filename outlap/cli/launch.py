@@ -24,6 +24,7 @@ def launch(
     """
     from outlap.errors import OutlapError
     from outlap.launching.handover import hand_over
+    from outlap.launching.namespace import argument_namespace
     from outlap.launching.plan import declared_arguments
     from outlap.launching.programs import find_launch_file
     from outlap.launching.runner import run_launch_file
@@ -41,5 +42,6 @@ def launch(
         if not separator or not name:
             raise OutlapError(f"{word!r} is not an argument of a launch file: those are written name:=value.")
         arguments[name] = value
+    argument_namespace(arguments)  # ROS would refuse a bad one with a traceback
     hand_over(path, arguments)
     raise typer.Exit(run_launch_file(path, arguments))

@@ -31,6 +31,9 @@ def race(
         str | None, typer.Option(help="For Gazebo: an .sdf file in which TRACK lies. Default: the track's own world.")
     ] = None,
     window: Annotated[bool, typer.Option(help="Show Gazebo's window.")] = False,
+    namespace: Annotated[
+        str, typer.Option(help="Namespace that the graph runs under, such as car1.", show_default="none")
+    ] = "",
 ) -> None:
     """Race a policy in real time: simulator, camera, policy, motor and referee as separate ROS processes.
 
@@ -39,7 +42,7 @@ def race(
 
     Example: [bold]outlap race runs/demo/policy.onnx --track oval --laps 3[/]
     """
-    raise typer.Exit(run_race(policy, track, laps, json, out, car, seed, simulator, world, window))
+    raise typer.Exit(run_race(policy, track, laps, json, out, car, seed, simulator, world, window, namespace))
 
 
 def run_race(
@@ -53,8 +56,9 @@ def run_race(
     simulator: Simulator = Simulator.BUILTIN,
     world: str | None = None,
     window: bool = False,
+    namespace: str = "",
 ) -> int:
-    """Race ``policy`` on ``track``, in Gazebo in ``world`` where that is not the track's own.
+    """Race ``policy`` on ``track``, in Gazebo in ``world`` where that is not the track's own, under ``namespace``.
 
     Returns 0 for ``laps`` clean laps in a row, 1 when time ran out without them, 130 after Ctrl-C, and else what the
     node ended with that ended the race.
@@ -68,14 +72,18 @@ def run_race(
     from outlap.gazebo.program import gazebo_version
     from outlap.launching.domain import claim_domain
     from outlap.launching.environment import ros_environment
+    from outlap.launching.namespace import full_namespace
     from outlap.launching.plan import plan_processes
     from outlap.launching.programs import find_launch_file
     from outlap.launching.runner import run_launch_file
     from outlap.racing.preflight import check_race, clear_results
 
+    namespace = full_namespace(namespace)
     check_race(policy, track, laps, json, out, car)
     if simulator is Simulator.GAZEBO:
         gazebo_version()
+        if namespace != "/":
+            raise OutlapError("--namespace is not for Gazebo, which runs only for a graph without one.")
     elif world is not None or window:
         raise OutlapError("--world and --window are Gazebo's: add --simulator gazebo.")
     arguments = {
@@ -89,8 +97,9 @@ def run_race(
         "laps": str(laps),
         "json": str(json or ""),
         "output_dir": str(out),
+        "namespace": namespace,
     }
-    with lock_folder(out), claim_domain() as domain:
+    with lock_folder(out), claim_domain(namespace) as domain:
         environment = ros_environment(domain.id)
         plan_processes(find_launch_file("sim"), arguments, environment)  # a program may be missing
         clear_results(out)

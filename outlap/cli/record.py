@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-DIAGNOSTICS = "/diagnostics"  # where the recorder itself speaks
+from outlap.recording.names import DIAGNOSTICS, is_named
 
 
 def record(
@@ -24,6 +24,9 @@ def record(
         str | None,
         typer.Option(help="The car file that is kept with the recording.", show_default="the running motor node's"),
     ] = None,
+    namespace: Annotated[
+        str, typer.Option(help="The graph's namespace, such as car1.", show_default="a graph without one")
+    ] = "",
     repair: Annotated[
         Path | None,
         typer.Option(help="Only finish this recording, which a crash left torn.", show_default=False),
@@ -40,14 +43,15 @@ def record(
     if repair is not None:
         _repair(repair)
         return
-    raise typer.Exit(run_record(out, raw, seconds or 0.0, car or ""))
+    raise typer.Exit(run_record(out, raw, seconds or 0.0, car or "", namespace))
 
 
-def run_record(out: Path, raw: bool, seconds: float, car: str) -> int:
+def run_record(out: Path, raw: bool, seconds: float, car: str, namespace: str = "") -> int:
     """Run the recorder program until it ends, by itself or for a signal; its exit code, or 1 when nothing was recorded.
 
     Raises:
-        OutlapError: no graph runs, several do, or the program is not installed; nothing was started.
+        OutlapError: it is no namespace; no such graph runs, several do, or the program is not installed. Nothing was
+            started.
     """
     from json import dumps
 
@@ -55,6 +59,7 @@ def run_record(out: Path, raw: bool, seconds: float, car: str) -> int:
     from outlap.launching.domain import running_domain
     from outlap.launching.environment import ros_environment
     from outlap.launching.foreground import run_foreground
+    from outlap.launching.namespace import full_namespace, namespace_rules
     from outlap.launching.programs import find_program
     from outlap.recording.read import SUFFIX, Recording
     from outlap.recording.telling import summary
@@ -62,7 +67,8 @@ def run_record(out: Path, raw: bool, seconds: float, car: str) -> int:
 
     if car:
         load_car(car)  # a mistake is told before anything runs
-    environment = ros_environment(running_domain())
+    namespace = full_namespace(namespace)
+    environment = ros_environment(running_domain(namespace))
     program = find_program("outlap", "outlap_recorder", environment)
     if program is None:
         raise OutlapError("the program outlap_recorder is not installed: install Outlap anew.")
@@ -71,13 +77,14 @@ def run_record(out: Path, raw: bool, seconds: float, car: str) -> int:
     words += ["-p", f"out:={dumps(str(out.resolve()))}"]  # quoted: ROS reads a value as YAML
     if car:
         words += ["-p", f"car:={dumps(car)}"]
+    words += namespace_rules(namespace)
     code = run_foreground([*program, *words], environment)
     made = sorted({path for path in out.glob("*") if any(path.glob(f"*{SUFFIX}"))} - before)
     found = [Recording(folder) for folder in made]
     for recording in found:
         print(summary(recording))
-    if code == 0 and not any(set(recording.topics) - {DIAGNOSTICS} for recording in found):
-        print(f"nothing of a car was recorded: no message came but on {DIAGNOSTICS}.")
+    if code == 0 and not any(not is_named(topic, DIAGNOSTICS) for recording in found for topic in recording.topics):
+        print(f"nothing of a car was recorded: no message came but on {namespace.rstrip('/')}/{DIAGNOSTICS}.")
         return 1
     return code
 

@@ -133,7 +133,7 @@ def _print(result: Result) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from outlap.recording.replay import SOURCES
+    from outlap.recording.replay import source_words
 
     console = Console()
     print(f"{result.recording}: {result.frames} pictures on {result.pictures}, the car {result.car}")
@@ -144,8 +144,8 @@ def _print(result: Result) -> None:
         print("nothing to compare with: the recording does not show the car being driven.")
     else:
         print(
-            f"against what was {SOURCES[result.against]}, in {result.compared} pictures with the car driven: curvature "
-            f"differs by {result.curvature_rms:.3f} 1/m (rms; 95% below {result.curvature_p95:.3f}, mean "
+            f"against what was {source_words(result.against)}, in {result.compared} pictures with the car driven: "
+            f"curvature differs by {result.curvature_rms:.3f} 1/m (rms; 95% below {result.curvature_p95:.3f}, mean "
             f"{result.curvature_bias:+.3f}), speed by {result.speed_rms:.3f} m/s (rms)"
         )
         table = Table(

@@ -56,6 +56,7 @@ ACTIONS: dict[str, Rule] = {
     "arg": Rule(("name",), ("default", "description", *CONDITION), {"choice": Rule(("value",))}),
     "let": Rule(("name", "value"), CONDITION),
     "set_env": Rule(("name", "value"), CONDITION),
+    "push_ros_namespace": Rule(("namespace",), CONDITION),
     "include": Rule(("file",), CONDITION, {"arg": Rule(("name", "value"))}),
     "node": Rule(
         ("pkg", "exec"),

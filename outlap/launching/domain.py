@@ -1,4 +1,4 @@
-"""Keeps two Outlap graphs on one machine apart."""
+"""Keeps two Outlap graphs on one machine apart: by ROS domain, or by namespace where a person gives both one domain."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from outlap.errors import OutlapError
 AUTOMATIC = range(1, 102)  # ROS 2's documentation: 0 to 101 are safe on every platform; 0 is everybody's default
 LARGEST = 232  # above it the discovery ports would exceed 65535
 
+PREFIX = "\0outlap-ros-domain-"  # of the claims, behind which stand the domain and the namespace
+
 # RTPS: the first participant of domain d listens on port 7400 + 250 d + 10.
 PORT_BASE, PORT_STEP, PORT_OFFSET = 7400, 250, 10
 
@@ -29,8 +31,10 @@ class Domain:
 
 
 @contextlib.contextmanager
-def claim_domain() -> Iterator[Domain]:
+def claim_domain(namespace: str = "/") -> Iterator[Domain]:
     """Hold a ROS domain id for one Outlap graph: ``ROS_DOMAIN_ID`` where it is set, else the first free of 1 to 101.
+
+    On a domain that is named, one graph may run in each (full) ``namespace``; a free one has no other graph at all.
 
     The claim is a socket in Linux's abstract namespace, so it reaches exactly as far as local DDS traffic does (the
     network namespace), belongs to no user, leaves no file behind and ends with the process however that ends.
@@ -39,29 +43,46 @@ def claim_domain() -> Iterator[Domain]:
         OutlapError: ``ROS_DOMAIN_ID`` is not a number from 0 to 232, or another Outlap graph holds it; no id is free.
     """
     text = os.environ.get("ROS_DOMAIN_ID", "").strip()
-    held = _claim_named(text) if text else _claim_free()
+    held = _claim_named(text, namespace) if text else _claim_free(namespace)
     try:
         yield held
     finally:
         held.socket.close()
 
 
-def running_domain() -> int:
+def running_domain(namespace: str = "/") -> int:
     """The ROS domain of the graph to talk to: ``ROS_DOMAIN_ID`` where set, else that of the one Outlap graph here.
 
+    Only graphs in the (full) ``namespace`` count; ``/`` is that of graphs without one.
+
     Raises:
-        OutlapError: no Outlap graph runs on this machine, or several; or ``ROS_DOMAIN_ID`` is no domain.
+        OutlapError: no such graph runs on this machine, or several; or ``ROS_DOMAIN_ID`` is no domain.
     """
     text = os.environ.get("ROS_DOMAIN_ID", "").strip()
     if text:
         return _number(text)
-    name = _address(0).removesuffix("0").replace("\0", "@")
-    sockets = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()]
-    running = sorted({int(path.removeprefix(name)) for path in sockets if path.startswith(name)})
+    claims = _claims()
+    running = sorted({domain for domain, inside in claims if inside == namespace})
     if len(running) == 1:
         return running[0]
-    found = f"{len(running)} run, on the domains {', '.join(map(str, running))}" if running else "none runs"
-    raise OutlapError(f"of Outlap's graphs {found} on this machine: choose one with ROS_DOMAIN_ID=….")
+    which = "" if namespace == "/" else f" in the namespace {namespace}"
+    if running:
+        found = f"{len(running)} run{which}, on the domains {', '.join(map(str, running))}"
+        raise OutlapError(f"of Outlap's graphs {found} on this machine: choose one with ROS_DOMAIN_ID=….")
+    others = sorted({inside for _, inside in claims} - {"/"})
+    if namespace == "/" and others:
+        which, hint = " without a namespace", f"choose one with --namespace: {', '.join(others)}."
+    else:
+        hint = "choose one with ROS_DOMAIN_ID=…."
+    raise OutlapError(f"of Outlap's graphs none runs{which} on this machine: {hint}")
+
+
+def _claims() -> set[tuple[int, str]]:
+    """Domain and full namespace of every Outlap graph on this machine."""
+    name = PREFIX.replace("\0", "@")
+    sockets = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()]
+    claims = [path.removeprefix(name).partition("/") for path in sockets if path.startswith(name)]
+    return {(int(domain), slash + inside or "/") for domain, slash, inside in claims if domain.isdigit()}
 
 
 def _number(text: str) -> int:
@@ -70,20 +91,22 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _claim_named(text: str) -> Domain:
+def _claim_named(text: str, namespace: str) -> Domain:
     domain = _number(text)
-    claim = _bind(domain)
+    claim = _bind(domain, namespace)
     if claim is None:
+        where = "" if namespace == "/" else f" in the namespace {namespace}"
         raise OutlapError(
-            f"another Outlap graph (process {_holder(domain)}) is already running on ROS_DOMAIN_ID {domain}: stop it, "
-            f"or choose another with ROS_DOMAIN_ID=…"
+            f"another Outlap graph (process {_holder(domain, namespace)}) is already running on ROS_DOMAIN_ID "
+            f"{domain}{where}: stop it, or choose another with ROS_DOMAIN_ID=…"
         )
     return Domain(domain, claim)
 
 
-def _claim_free() -> Domain:
+def _claim_free(namespace: str) -> Domain:
+    taken = {domain for domain, _ in _claims()}
     for domain in AUTOMATIC:
-        claim = _bind(domain)
+        claim = None if domain in taken else _bind(domain, namespace)
         if claim is None:
             continue
         if _port_is_free(domain):
@@ -95,14 +118,14 @@ def _claim_free() -> Domain:
     )
 
 
-def _address(domain: int) -> str:
-    return f"\0outlap-ros-domain-{domain}"
+def _address(domain: int, namespace: str) -> str:
+    return f"{PREFIX}{domain}{namespace.rstrip('/')}"
 
 
-def _bind(domain: int) -> socket.socket | None:
+def _bind(domain: int, namespace: str) -> socket.socket | None:
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        claim.bind(_address(domain))
+        claim.bind(_address(domain, namespace))
         claim.listen(8)  # so that `_holder` can ask who we are
     except OSError as error:
         claim.close()
@@ -112,12 +135,12 @@ def _bind(domain: int) -> socket.socket | None:
     return claim
 
 
-def _holder(domain: int) -> str:
+def _holder(domain: int, namespace: str) -> str:
     """Process id of the one that holds a domain, as the kernel knows it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
         asker.settimeout(1.0)
         try:
-            asker.connect(_address(domain))
+            asker.connect(_address(domain, namespace))
             credentials = asker.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         except OSError:
             return "unknown"

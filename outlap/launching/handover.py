@@ -9,6 +9,7 @@ from pathlib import Path
 from outlap.files import PACKAGE
 from outlap.launching.domain import claim_domain
 from outlap.launching.environment import ros_environment
+from outlap.launching.namespace import argument_namespace
 
 # Packages without which `ros2 launch` cannot run an XML file of ours. They are looked up in ROS's own index, because
 # Python's has an unrelated package named `launch`.
@@ -28,11 +29,11 @@ def hand_over(path: Path, arguments: dict[str, str]) -> None:
     """Become ``ros2 launch PATH name:=value …`` where that is installed; return where it is not.
 
     Raises:
-        OutlapError: the ROS domain is taken by another Outlap graph.
+        OutlapError: the ROS domain is taken by another Outlap graph; or the namespace is none.
     """
     if not ros_launch_is_installed():
         return
     words = ["ros2", "launch", str(path), *(f"{name}:={value}" for name, value in arguments.items())]
-    with claim_domain() as domain:
+    with claim_domain(argument_namespace(arguments)) as domain:
         os.set_inheritable(domain.socket.fileno(), True)  # the claim lasts as long as the process does
         os.execvpe(words[0], words, ros_environment(domain.id))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from outlap.errors import OutlapError
 from outlap.launching.document import Element, read_document
+from outlap.launching.namespace import inner_namespace, namespace_rules
 from outlap.launching.parameters import parameter_rule, parameter_value
 from outlap.launching.programs import find_command, find_program, find_share
 from outlap.launching.substitutions import substitute
@@ -96,6 +97,7 @@ class _Planner:
     environment: dict[str, str]
     processes: list[Process] = field(default_factory=list)
     depth: int = 0
+    namespace: str = "/"  # full, of the nodes to come
 
     def include(self, path: Path) -> None:
         self.depth += 1
@@ -130,10 +132,13 @@ class _Planner:
 
     def _do_group(self, element: Element) -> None:
         scoped = element.get("scoped") is None or self._truth(element, "scoped")
-        kept = (dict(self.values), dict(self.environment))
+        kept = (dict(self.values), dict(self.environment), self.namespace)
         self._run(element)
         if scoped:
-            self.values, self.environment = kept
+            self.values, self.environment, self.namespace = kept
+
+    def _do_push_ros_namespace(self, element: Element) -> None:
+        self.namespace = self._within(element)
 
     def _do_include(self, element: Element) -> None:
         path = Path(self._need(element, "file"))
@@ -152,19 +157,25 @@ class _Planner:
                 f"ros-jazzy-{package.replace('_', '-')} brings it, and ROS's setup.bash must be sourced."
             )
         name = self._text(element, "name")
-        namespace = (self._text(element, "namespace") or "").strip("/")
+        namespace = self._within(element)
         ros: list[str] = []
         if name is not None:
             ros += ["-r", f"__node:={name}"]
-        if namespace:
-            ros += ["-r", f"__ns:=/{namespace}"]
+        ros += namespace_rules(namespace)
         for remap in element.named("remap"):
             ros += ["-r", f"{self._need(remap, 'from')}:={self._need(remap, 'to')}"]
         for parameter in element.named("param"):
             # rcl cannot parse a rule for a node in a namespace; such a rule is for every node of the process.
-            ros += self._parameter(parameter, None if namespace else name)
+            ros += self._parameter(parameter, name if namespace == "/" else None)
         words = (*command, *self._words(element, "args"), *(("--ros-args", *ros) if ros else ()))
         self._add(element, name or program, words)
+
+    def _within(self, element: Element) -> str:
+        """The full namespace that an element's attribute leads to from the present one."""
+        try:
+            return inner_namespace(self.namespace, self._text(element, "namespace") or "")
+        except OutlapError as error:
+            raise OutlapError(f"{element.where}: {error}") from error
 
     def _do_executable(self, element: Element) -> None:
         words = self._words(element, "cmd")

@@ -15,6 +15,7 @@ from outlap.errors import OutlapError
 from outlap.launching.children import Child, Guard, exit_text
 from outlap.launching.domain import claim_domain
 from outlap.launching.environment import ros_environment
+from outlap.launching.namespace import argument_namespace
 from outlap.launching.output import Output
 from outlap.launching.plan import Process, plan_processes
 
@@ -38,7 +39,7 @@ def run_launch_file(path: Path, arguments: dict[str, str], environment: dict[str
     """
     if environment is not None:
         return _Graph(plan_processes(path, arguments, environment)).run()
-    with claim_domain() as domain:
+    with claim_domain(argument_namespace(arguments)) as domain:
         return _Graph(plan_processes(path, arguments, ros_environment(domain.id))).run()
 
 

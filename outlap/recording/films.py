@@ -16,7 +16,8 @@ from outlap.camera.frame import Frame, ProportionsError, fit, from_bgr, from_pic
 from outlap.camera.view import View
 from outlap.errors import OutlapError
 from outlap.files import read_bytes
-from outlap.recording.images import VIEW_TOPIC, image_topics, read_images
+from outlap.recording.images import main_topic, read_images
+from outlap.recording.names import VIEW, is_named
 from outlap.recording.read import SUFFIX, Recording
 from outlap.vehicle.car import Camera
 
@@ -136,14 +137,13 @@ class RecordedFilm(Film):
     def __init__(self, path: Path, camera: Camera, view: View) -> None:
         self.period = 1 / camera.rate
         self._recording, self._lens, self._view = Recording(path), camera.lens, view
-        topics = image_topics(self._recording)
-        if not topics:
+        self._topic = main_topic(self._recording)
+        if not self._topic:
             raise OutlapError(f"{path}: no pictures are recorded there.")
-        self._topic = topics[0]
         self._told = 0
 
     def shots(self, say: Say) -> Iterator[Shot]:
-        recording, canonical = self._recording, self._topic == VIEW_TOPIC
+        recording, canonical = self._recording, is_named(self._topic, VIEW)
         for picture in read_images(recording, self._topic):
             self._tell(say)
             pixels = picture.pixels

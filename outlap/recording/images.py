@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from outlap.errors import OutlapError
+from outlap.recording import names
 from outlap.recording.read import Message, Recording
 
-VIEW_TOPIC = "/camera/image"  # the canonical view, mono8
-RAW_TOPIC = "/camera/image_raw/compressed"  # the camera's own frames, JPEG
+VIEW_TOPIC, RAW_TOPIC = f"/{names.VIEW}", f"/{names.RAW}"  # of a graph without a namespace
 KINDS = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 CHANNELS = {"mono8": 1, "8UC1": 1, "rgb8": 3, "bgr8": 3, "8UC3": 3}  # 8UC3 is OpenCV's word, and OpenCV's order: BGR
 BGR = ("bgr8", "8UC3")
@@ -33,8 +33,19 @@ class Picture(NamedTuple):
 def image_topics(recording: Recording) -> list[str]:
     """The topics that carry pictures, the camera's own frames first, then the canonical view, then others."""
     found = [name for name, topic in recording.topics.items() if topic.type in KINDS]
-    order = (RAW_TOPIC, VIEW_TOPIC)
-    return sorted(found, key=lambda name: (order.index(name) if name in order else len(order), name))
+    order = (names.RAW, names.VIEW)
+    return sorted(found, key=lambda topic: (*(not names.is_named(topic, name) for name in order), topic))
+
+
+def main_topic(recording: Recording) -> str:
+    """The topic whose pictures are the car's: its camera's own frames, the canonical view, or any; "" if there is none.
+
+    Raises:
+        OutlapError: there are those of several cars.
+    """
+    topics = image_topics(recording)
+    ours = (names.find_topic(topics, name) for name in (names.RAW, names.VIEW))
+    return next(filter(None, ours), "".join(topics[:1]))
 
 
 def read_images(recording: Recording | Path, topic: str | None = None) -> Iterator[Picture]:

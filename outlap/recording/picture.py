@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from outlap.files import write_atomic
-from outlap.recording.replay import SOURCES, Curves, Result
+from outlap.recording.replay import Curves, Result, source_words
 
 RECORDED, WANTED = "#c98a00", "#0077cc"
 
@@ -27,9 +27,7 @@ def draw_curves(path: Path, result: Result, curves: Curves) -> None:
     idle = ~curves.compared
     parts = ((rows[0], 0, "curvature in 1/m, left positive"), (rows[1], 1, "speed in m/s"))
     for axes, column, label in parts:
-        axes.plot(
-            curves.time, curves.recorded[:, column], color=RECORDED, lw=1.6, label=SOURCES.get(result.against, "")
-        )
+        axes.plot(curves.time, curves.recorded[:, column], color=RECORDED, lw=1.6, label=source_words(result.against))
         axes.plot(curves.time, curves.wanted[:, column], color=WANTED, lw=1.0, label="policy")
         axes.set_ylabel(label)
     gap = np.where(idle, np.nan, curves.wanted[:, 0] - curves.recorded[:, 0])

@@ -15,18 +15,19 @@ from outlap.camera.warp import Warp
 from outlap.errors import OutlapError
 from outlap.files import YAML_LOADER, Model, validate
 from outlap.policy.runtime import MAX_GAP, Driver, Policy
-from outlap.recording.images import RAW_TOPIC, VIEW_TOPIC, Picture, read_images, to_nanoseconds
+from outlap.recording import names
+from outlap.recording.images import Picture, read_images, to_nanoseconds
 from outlap.recording.read import Message, Recording
 from outlap.recording.tape import OWN
 from outlap.vehicle.car import Car
+from outlap.vehicle.command import STANDSTILL, driven_curvature
 
 # What says how the car was driven, the best first: what reached the motor, then what it was told.
 SOURCES = {
-    "/motor/state": "sent to the motor",
-    "/cmd_vel/hand": "a person's commands",
-    "/cmd_vel": "the policy's commands",
+    names.MOTOR_STATE: "sent to the motor",
+    names.HAND_COMMAND: "a person's commands",
+    names.COMMAND: "the policy's commands",
 }
-MOVING = 0.05  # m/s; below it the motor holds the steering, which then says nothing
 LATEST = 500_000_000  # ns; what was sent longer ago than this says nothing of a picture
 WORST, APART = 8, 2.0  # places that are told, and s between two of them
 
@@ -88,7 +89,7 @@ class Curves:
     def compared(self) -> NDArray[np.bool_]:
         """(n,) where the car was driven, and both are known."""
         known = np.isfinite(self.recorded).all(axis=1) & np.isfinite(self.wanted).all(axis=1)
-        return known & (np.abs(np.nan_to_num(self.recorded[:, 1])) >= MOVING)
+        return known & (np.abs(np.nan_to_num(self.recorded[:, 1])) >= STANDSTILL)
 
 
 def views(recording: Recording, policy: Policy, car: Car, raw: bool) -> Iterator[Picture]:
@@ -97,7 +98,7 @@ def views(recording: Recording, policy: Policy, car: Car, raw: bool) -> Iterator
     Raises:
         OutlapError: there are none; or, at a picture, that it does not fit the car or the policy.
     """
-    pictures = read_images(recording, RAW_TOPIC if raw else VIEW_TOPIC)
+    pictures = read_images(recording, _picture_topic(recording, raw))
     warp = Warp(car.camera, policy.contract.observation.view) if raw else None
     return _checked(pictures, warp, recording)
 
@@ -121,7 +122,7 @@ def replay(
     Raises:
         OutlapError: the recording has no such pictures, or they do not fit the policy or the car.
     """
-    topic = RAW_TOPIC if raw else VIEW_TOPIC
+    topic = _picture_topic(recording, raw)
     pictures = views(recording, policy, car, raw)
     total = recording.topics[topic].messages
     driver = Driver(policy)
@@ -137,7 +138,8 @@ def replay(
         raise OutlapError(
             f"{recording.path}: not one picture on {topic} can be used. {' '.join(recording.problems[:1])}"
         )
-    against = next((source for source in SOURCES if source in recording.topics), "")
+    place = topic.removesuffix(names.RAW if raw else names.VIEW)  # the namespace of the car that saw this
+    against = next((place + source for source in SOURCES if place + source in recording.topics), "")
     driven = sorted(_driven(recording, against, car)) if against else []
     curves = Curves(
         time=(np.array(received) - recording.begin) * 1e-9,
@@ -150,6 +152,17 @@ def replay(
     ), curves
 
 
+def source_words(topic: str) -> str:
+    """What a topic of :data:`SOURCES` says, in words; empty for none."""
+    return next((words for name, words in SOURCES.items() if names.is_named(topic, name)), "")
+
+
+def _picture_topic(recording: Recording, raw: bool) -> str:
+    """The topic of the pictures to use, in whatever namespace it was recorded."""
+    name = names.RAW if raw else names.VIEW
+    return names.find_topic(recording.topics, name) or f"/{name}"
+
+
 def _checked(pictures: Iterator[Picture], warp: Warp | None, recording: Recording) -> Iterator[Picture]:
     for picture in pictures:
         if warp is not None:
@@ -157,14 +170,16 @@ def _checked(pictures: Iterator[Picture], warp: Warp | None, recording: Recordin
         elif picture.pixels.ndim == 2:
             yield picture
         else:
-            raise OutlapError(f"{recording.path}: the pictures on {VIEW_TOPIC} are coloured, no canonical view is.")
+            raise OutlapError(
+                f"{recording.path}: the pictures on the canonical view's topic are coloured, no canonical view is."
+            )
 
 
 def _driven(recording: Recording, topic: str, car: Car) -> Iterator[Driven]:
     """What a topic says of how the car was driven; what cannot be decoded is left out and told of."""
     for message in recording.messages((topic,)):
         try:
-            state = topic == "/motor/state"
+            state = names.is_named(topic, names.MOTOR_STATE)
             stamp, curvature, speed = _state(recording, message, car) if state else _twist(recording, message)
         except OutlapError as error:
             if str(error) not in recording.problems:
@@ -183,7 +198,7 @@ def _twist(recording: Recording, message: Message) -> tuple[int, float, float]:
     stamp, speed, turning = _numbers(
         recording, message, lambda content: (content.twist.linear.x, content.twist.angular.z)
     )
-    return stamp, (turning / speed if abs(speed) >= MOVING else 0.0), speed
+    return stamp, driven_curvature(speed, turning), speed
 
 
 def _numbers(

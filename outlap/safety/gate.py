@@ -13,17 +13,16 @@ from enum import IntEnum
 from typing import Literal, NamedTuple
 
 from outlap.vehicle.car import Car
+from outlap.vehicle.command import FRAME, STANDSTILL
 
 STALE_AFTER = 0.15  # s, age of a command's receipt or stamp; with a 20 ms tick neutral comes within 200 ms
 EARLY_BY = 0.05  # s, how far a stamp may lie ahead: /clock arrives in steps of its own, behind a quick message
-STANDSTILL = 0.05  # m/s, below this a command means zero speed, because angular.z / linear.x says nothing
 BUS_PATIENCE = (
     0.03  # s, for which an actuator may refuse writes: two of them in a row, and the fault comes within 0.1 s
 )
 # How much faster than the car itself can follow a command may change: a sane driver never notices.
 HEADROOM = 2.0
 ROUNDING = 1e-5  # relative, so that a float32 limit is not taken for more than the float64 one
-FRAME = "base_link"
 
 Source = Literal["policy", "hand"]
 Part = Literal["actuator", "stopper", "publishers"]

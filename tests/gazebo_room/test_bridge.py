@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from outlap_nodes.gazebo_port import JOINTS, MODEL, SERVICE
-from outlap_nodes.gazebo_randomizer import CREATE, REMOVE
+from outlap_nodes.gazebo_port import JOINTS, MODEL
+from outlap_nodes.shared import topics
 
 from outlap.files import share_directory
 from outlap.gazebo.assemble import MODEL as CAR
@@ -68,9 +68,10 @@ def test_every_entry_is_one_that_ros_gz_bridge_carries(entries: list[dict]) -> N
 def test_the_car_the_bridge_and_the_port_use_the_same_names(entries: list[dict], gz_topics: set[str]) -> None:
     assert {entry["gz_topic_name"] for entry in entries} == gz_topics
     commands = {entry["ros_topic_name"] for entry in entries if entry["direction"] == "ROS_TO_GZ"}
-    assert commands == {f"/gazebo/{joint}" for joint in JOINTS}
+    assert commands == {f"/{topics.gazebo_joint(joint).name}" for joint in JOINTS}
     heard = {entry["ros_topic_name"] for entry in entries if entry["direction"] == "GZ_TO_ROS"}
-    assert heard == {"/gazebo/camera/image_raw", "/gazebo/camera/camera_info", "/gazebo/odom", "/gazebo/joint_states"}
+    port = (topics.GAZEBO_IMAGE, topics.GAZEBO_CAMERA_INFO, topics.GAZEBO_ODOMETRY)
+    assert heard == {f"/{topic.name}" for topic in port} | {"/gazebo/joint_states"}
 
 
 def test_the_launch_file_bridges_the_service_and_sets_the_pictures_quality() -> None:
@@ -79,11 +80,10 @@ def test_the_launch_file_bridges_the_service_and_sets_the_pictures_quality() -> 
     (bridge,) = [node for node in group.named("node") if node["pkg"] == "ros_gz_bridge"]
     # And what gazebo_randomizer asks for.
     assert bridge["args"].split() == [
-        f"{SERVICE}@ros_gz_interfaces/srv/SetEntityPose",
-        f"{CREATE}@ros_gz_interfaces/srv/SpawnEntity",
-        f"{REMOVE}@ros_gz_interfaces/srv/DeleteEntity",
+        f"/{topics.gazebo_service(request, object).name}@ros_gz_interfaces/srv/{kind}"
+        for request, kind in (("set_pose", "SetEntityPose"), ("create", "SpawnEntity"), ("remove", "DeleteEntity"))
     ]
-    assert f"/world/{WORLD}/set_pose" == SERVICE
+    assert topics.gazebo_service("set_pose", object).name == f"world/{WORLD}/set_pose"
     assert MODEL == CAR
     parameters = {param["name"]: param["value"] for param in bridge.named("param")}
     assert parameters["qos_overrides./gazebo/camera/image_raw.publisher.reliability"] == "best_effort"

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
-from outlap_nodes.recorder import TOPICS
-from outlap_nodes.shared.messages import LATEST, RECORD, STREAM, to_image, to_time
+from outlap_nodes.recorder import TOPICS as RECORDED
+from outlap_nodes.shared.messages import RECORD, to_image, to_time
+from outlap_nodes.shared.statuses import PolicyStatus
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.live
 DIGEST = "ab" * 32
 COUNT = 60  # messages
 CAR = car_file("deepracer").resolve()
+TOPICS = {f"/{topic.name}": topic for topic in RECORDED}
 
 
 class Drive:
@@ -42,11 +44,7 @@ class Drive:
     def __init__(self, probe: Any) -> None:
         self.probe = probe
         self.diagnostics: list[DiagnosticArray] = probe.listen(DiagnosticArray, "/diagnostics", RECORD)
-        qos = {VIEW_TOPIC: STREAM, "/camera/camera_info": STREAM, "/diagnostics": RECORD}
-        self.publishers = {
-            topic: probe.node.create_publisher(kind, topic, qos.get(topic, LATEST))
-            for topic, (kind, _) in TOPICS.items()
-        }
+        self.publishers = {name: topic.publisher(probe.node) for name, topic in TOPICS.items()}
         self.sent: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
 
     def until_heard(self, but: tuple[str, ...] = ()) -> None:
@@ -65,8 +63,8 @@ class Drive:
             self.probe.spin(0.1)
 
     def send(self, number: int) -> None:
-        for topic, (kind, _) in TOPICS.items():
-            message = self._message(topic, kind, number)
+        for topic in TOPICS:
+            message = self._message(TOPICS[topic].type, number)
             self.sent[topic].append(message)
             self.publishers[topic].publish(message)
 
@@ -74,12 +72,13 @@ class Drive:
         found = [status for array in self.diagnostics for status in array.status if status.name == "recorder"]
         return (found[-1].level, found[-1].message) if found else (b"", "")
 
-    def _message(self, topic: str, kind: type, number: int) -> Any:
+    def _message(self, kind: type, number: int) -> Any:
         stamp = to_time(100 + number / 50)
         if kind is Image:
             return to_image(stamp, "camera_optical_frame", np.full((48, 80), number % 256, np.uint8))
         if kind is DiagnosticArray:
-            status = DiagnosticStatus(name="policy", message="driving", values=[KeyValue(key="digest", value=DIGEST)])
+            values = PolicyStatus(rate_hz=30.0, inference_ms=1.0, digest=DIGEST).texts()
+            status = DiagnosticStatus(name="policy", message="driving", values=values)
             return DiagnosticArray(status=[status])
         message = kind()
         message.header.stamp = stamp
@@ -97,7 +96,7 @@ def drive(probe: Any) -> Drive:
 
 def recorded(recording: Recording, topic: str) -> list[Any]:
     """What is recorded of a topic, as ROS itself reads it."""
-    return [deserialize_message(message.data, TOPICS[topic][0]) for message in recording.messages((topic,))]
+    return [deserialize_message(message.data, TOPICS[topic].type) for message in recording.messages((topic,))]
 
 
 def one_folder(out: Path) -> Path:

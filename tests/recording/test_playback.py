@@ -157,16 +157,18 @@ def test_a_video_that_breaks_off_is_told(tmp_path: Path) -> None:
 
 @pytest.fixture
 def recording(foreign: Callable[..., Path]) -> Callable[..., Path]:
-    def make(topics: tuple[str, ...] = (RAW, CANONICAL), broken: int | None = None, view: View = VIEW) -> Path:
+    def make(
+        topics: tuple[str, ...] = (RAW, CANONICAL), broken: int | None = None, view: View = VIEW, within: str = ""
+    ) -> Path:
         entries = []
         for number in range(10):
             if RAW in topics:
                 data = encoded(number)[: 500 if number == broken else None]
                 content = {"header": header(5 + number * 0.02), "format": "jpeg", "data": data}
-                entries.append((RAW, COMPRESSED, content))
+                entries.append((within + RAW, COMPRESSED, content))
             if CANONICAL in topics:
                 shown = np.full((view.height, view.width), number, np.uint8)
-                entries.append((CANONICAL, IMAGE, plain(number * 0.02, shown, "mono8")))
+                entries.append((within + CANONICAL, IMAGE, plain(number * 0.02, shown, "mono8")))
         return foreign(entries)
 
     return make
@@ -187,6 +189,13 @@ def test_without_them_the_canonical_view_is_handed_on_as_it_is(recording: Callab
     frames, _ = play(recording((CANONICAL,)))
     assert all(frame.canonical and np.all(frame.pixels == number) for number, frame in enumerate(frames))
     assert frames[0].pixels.shape == (VIEW.height, VIEW.width)
+
+
+def test_a_recording_made_under_a_namespace_is_played_alike(recording: Callable[..., Path]) -> None:
+    frames, _ = play(recording(within="/team/car1"))
+    assert not frames[0].canonical and all(shows(frame, number) for number, frame in enumerate(frames))
+    frames, _ = play(recording((CANONICAL,), within="/car1"))
+    assert all(frame.canonical and np.all(frame.pixels == number) for number, frame in enumerate(frames))
 
 
 def test_a_damaged_message_is_left_out_and_told(recording: Callable[..., Path]) -> None:

@@ -191,3 +191,36 @@ def test_paths_are_drawn_to_the_side_that_they_lead_to() -> None:
     straight = draw_both(np.zeros((48, 80), np.uint8), View(), 0.1, "", np.full(2, np.nan), np.array([0.0, 1.0]))
     line = np.argwhere(straight[: 48 * 8, :, 2] > 200)
     assert abs(line[:, 1].mean() - middle) < 6
+
+
+def within(namespace: str, entries: list[Entry]) -> list[Entry]:
+    """The same as a graph under a namespace publishes it."""
+    return [(f"{namespace}{topic}", kind, content) for topic, kind, content in entries]
+
+
+def test_a_recording_made_under_a_namespace_is_compared_alike(
+    foreign: Foreign, constant_policy: Constant, car: Car
+) -> None:
+    policy = load_policy(constant_policy(0.8, 1.5))
+    entries = [entry for row in range(30) for entry in (view(row, VIEWS[row]), sent(car, row, 0.5, 1.0))]
+    plain_result, plain_curves = replay(policy, Recording(foreign(entries)), car)
+    result, curves = replay(policy, Recording(foreign(within("/team/car1", entries))), car)
+    assert (result.pictures, result.against) == ("/team/car1/camera/image", "/team/car1/motor/state")
+    assert result.curvature_rms == plain_result.curvature_rms
+    np.testing.assert_array_equal(curves.recorded, plain_curves.recorded)
+
+
+def test_another_cars_commands_say_nothing_of_this_ones(foreign: Foreign, constant_policy: Constant, car: Car) -> None:
+    policy = load_policy(constant_policy(0.8, 1.5))
+    own = [entry for row in range(10) for entry in (view(row, VIEWS[row]), twist("/cmd_vel", row, 0.1, 2.0))]
+    others = within("/car1", [sent(car, row, 3.0, 1.0) for row in range(10)])
+    result, _ = replay(policy, Recording(foreign([*own, *others])), car)
+    assert (result.pictures, result.against) == (VIEW_TOPIC, "/cmd_vel")
+
+
+def test_pictures_of_several_cars_are_refused_by_name(foreign: Foreign, constant_policy: Constant, car: Car) -> None:
+    views_of_two = [
+        entry for row in range(3) for name in ("/b", "/a") for entry in within(name, [view(row, VIEWS[row])])
+    ]
+    with pytest.raises(OutlapError, match="/a/camera/image, /b/camera/image are recorded, of several cars"):
+        replay(load_policy(constant_policy(0.8, 1.5)), Recording(foreign(views_of_two)), car)

@@ -8,10 +8,8 @@ from gate_bench import DAWN, INFINITE, TICK, UNLIMITED, Bench
 from outlap.safety.gate import (
     BUS_PATIENCE,
     EARLY_BY,
-    FRAME,
     ROUNDING,
     STALE_AFTER,
-    STANDSTILL,
     Arm,
     Gate,
     Health,
@@ -23,6 +21,7 @@ from outlap.safety.gate import (
     limits,
 )
 from outlap.vehicle.car import Car
+from outlap.vehicle.command import FRAME, STANDSTILL
 
 
 def test_a_gate_that_was_not_asked_for_a_while_trusts_nothing(driving: Bench) -> None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import ast
-import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from outlap_nodes.shared import topics
 
 from outlap.files import share_directory
 
 NODES = share_directory() / "nodes"
 POLICY = share_directory() / "config" / "security" / "policy.xml"
-CALLS = {
-    "create_publisher": "publish",
-    "create_lifecycle_publisher": "publish",
-    "create_subscription": "subscribe",
-    "create_service": "reply",
-    "create_client": "request",
+CALLS = {  # of nodes/shared/topics.py
+    "publisher": "publish",
+    "lifecycle_publisher": "publish",
+    "subscription": "subscribe",
+    "server": "reply",
+    "client": "request",
 }
 # What rclpy gives every node, which no source names; the live test below compares it with real ones.
 EVERY = {"publish": {"/parameter_events", "/rosout"}}
@@ -59,48 +59,46 @@ def allowed() -> dict[str, Rights]:
 
 
 class Source:
-    """One file of nodes/, by its top-level definitions."""
+    """One file of nodes/ (``motor``, ``shared/program``), by its top-level definitions."""
 
     def __init__(self, name: str) -> None:
         self.tree = ast.parse((NODES / f"{name}.py").read_text())
         self.definitions = {
             node.name: node for node in self.tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
         }
+        folder = name.rpartition("/")[0]
         self.siblings: list[tuple[str, str]] = []
-        self.constants: dict[str, Any] = {}
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                self.siblings += [(node.module or "", alias.name) for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("outlap."):
-                module = importlib.import_module(str(node.module))
-                self.constants |= {alias.name: getattr(module, alias.name, None) for alias in node.names}
-        for node in self.tree.body:
-            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-            if isinstance(targets[0], ast.Name):
-                self.constants[targets[0].id] = getattr(node, "value", None)
+            if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module not in (None, "shared"):
+                path = "/".join(filter(None, (folder, *str(node.module).split("."))))
+                self.siblings += [(path, alias.name) for alias in node.names]
+        self.tables = {
+            node.targets[0].id: node.value
+            for node in self.tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
 
     def names(self, topic: ast.expr) -> set[str]:
-        """The names that an expression may stand for."""
-        if isinstance(topic, ast.Constant):
-            return {topic.value}
+        """The names that an expression stands for: ``topics.VIEW``, or a variable that loops over the file's TOPICS."""
+        if isinstance(topic, ast.Attribute) and isinstance(topic.value, ast.Name) and topic.value.id == "topics":
+            return {f"/{getattr(topics, topic.attr).name}"}
         assert isinstance(topic, ast.Name), ast.dump(topic)
-        value = self.constants.get(topic.id)
-        if isinstance(value, str):
-            return {value}
-        if isinstance(value, ast.expr):
-            return self.names(value)
-        table = self.constants["TOPICS"]  # a loop over the file's table of topics
-        assert isinstance(table, ast.Dict)
-        return set().union(*(self.names(key) for key in table.keys if key is not None))
+        table = self.tables["TOPICS"]
+        assert isinstance(table, ast.Tuple)
+        return set().union(*(self.names(entry) for entry in table.elts))
 
     def rights(self, within: ast.AST) -> Iterator[tuple[str, str]]:
         for call in ast.walk(within):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Latest":
-                for name in self.names(call.args[2]):  # nodes/shared/latest_message.py: the topic is its caller's
-                    yield "subscribe", name
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in CALLS:
+            if not isinstance(call, ast.Call):
+                continue
+            if isinstance(call.func, ast.Name) and call.func.id == "Latest":
                 for name in self.names(call.args[1]):
-                    yield CALLS[call.func.attr], name
+                    yield "subscribe", name
+            if isinstance(call.func, ast.Attribute):
+                assert not call.func.attr.startswith(("create_publisher", "create_sub", "create_service", "create_cli"))
+                if call.func.attr in CALLS:
+                    for name in self.names(call.func.value):
+                        yield CALLS[call.func.attr], name
 
 
 def used(node: str) -> Rights:
@@ -121,7 +119,7 @@ def used(node: str) -> Rights:
 def _imported(source: Source) -> Iterator[tuple[Source, ast.AST]]:
     for module, name in source.siblings:
         sibling = Source(module)
-        if name in sibling.definitions and name != "Latest":
+        if name in sibling.definitions and name not in ("Latest", "Topic"):
             yield sibling, sibling.definitions[name]
             yield from _imported(sibling)
 

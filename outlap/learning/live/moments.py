@@ -17,13 +17,13 @@ from outlap.policy.contract import Contract
 from outlap.policy.runtime import MAX_GAP
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
+from outlap.vehicle.command import STANDSTILL
 
 SECOND = 1_000_000_000  # ns
 PATIENCE = SECOND // 4  # of the simulator's time, that a picture waits for what belongs to it
 APART = SECOND // 10  # between two odometry messages, beyond which nothing between them is known
 HELD = 512  # messages of each topic that are remembered
 STEP = 1 / 240  # s, of following the servo
-STANDSTILL = 0.05  # m/s, below which the motor drives at speed zero
 ALIKE = 1e-3  # m/s between the commanded speed and the one sent, below which they are the same
 
 

@@ -1,0 +1,68 @@
+"""Tells of a publisher that a subscription cannot hear, because it offers less than the subscription asks for."""
+
+from __future__ import annotations
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
+from rclpy.timer import Timer
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+UNKNOWN = "_UNKNOWN_"  # in what ROS has in the place of a node's name that discovery has not brought yet
+LOOK = 0.1  # s between two looks for that name
+LOOKS = 20  # after which it is told without
+
+
+def tell_of_unheard(node: Node, topic: str, wanted: QoSProfile) -> SubscriptionEventCallbacks:
+    """Event callbacks that log one sentence for each node that publishes on ``topic`` but cannot be heard.
+
+    Nothing else changes: the reader goes on as if that publisher were not there.
+    """
+    return SubscriptionEventCallbacks(incompatible_qos=_Unheard(node, topic, wanted).begin)
+
+
+class _Unheard:
+    """Looks for the publisher's name, which comes a little later than the event, and tells of it."""
+
+    def __init__(self, node: Node, topic: str, wanted: QoSProfile) -> None:
+        self._node, self._topic, self._wanted = node, topic, wanted
+        self._told: set[str] = set()  # names of nodes
+        self._timer: Timer | None = None
+        self._looks = 0
+
+    def begin(self, event: object) -> None:
+        """There is one more."""
+        self._looks = 0
+        if self._timer is None:
+            self._timer = self._node.create_timer(LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _look(self) -> None:
+        found = [info for info in self._node.get_publishers_info_by_topic(self._topic) if self._is_unheard(info)]
+        self._looks += 1
+        if self._looks < LOOKS and any(UNKNOWN in info.node_name for info in found):
+            return
+        assert self._timer is not None
+        self._node.destroy_timer(self._timer)
+        self._timer = None
+        for info in found:
+            name = "a node" if UNKNOWN in info.node_name else f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+            if name not in self._told:
+                self._told.add(name)
+                self._tell(name, info.qos_profile)
+
+    def _is_unheard(self, info: TopicEndpointInfo) -> bool:
+        return qos_check_compatible(info.qos_profile, self._wanted)[0] == QoSCompatibility.ERROR
+
+    def _tell(self, name: str, offered: QoSProfile) -> None:
+        self._node.get_logger().warning(
+            f"{name} publishes on {self._node.resolve_topic_name(self._topic)} with a quality of service that "
+            f"{self._node.get_fully_qualified_name()} cannot take: it offers {_words(offered)}, "
+            f"{_words(self._wanted)} is needed; nothing of it is heard"
+        )
+
+
+def _words(qos: QoSProfile) -> str:
+    """Reliability and durability, as ROS's documentation calls them."""
+    return " and ".join(policy.name.lower().replace("_", " ") for policy in (qos.reliability, qos.durability))
