@@ -118,7 +118,7 @@ class KeyboardNode(Node):
                 return
             car = load_car(name)
             self.set_parameters([Parameter("use_sim_time", value=bool(simulated))])
-            self._wheel_radius = car.axles.wheel_radius
+            self._car = car
             self._helm = Helm(self, self._config, car, self._terminal.say)
             topics.MOTOR_STATE.subscription(self, self._state)
             if self._hears_joy and ("hand", self.get_namespace()) in self.get_node_names_and_namespaces():
@@ -137,7 +137,7 @@ class KeyboardNode(Node):
         self._refused = self._pad.refused
 
     def _state(self, message: JointState) -> None:
-        self._sent = (message.position[0], message.velocity[1] * self._wheel_radius)
+        self._sent = (message.position[0], self._car.speed(message.velocity[1]))
 
     def _hear(self, message: DiagnosticArray) -> None:
         for heard in self._reader.read(message):

@@ -78,7 +78,7 @@ class ViewerNode(LifecycleProgram):
         self._board.move(pose.position.x, pose.position.y, to_yaw(pose.orientation), speed)
 
     def _motor(self, message: JointState) -> None:
-        self._board.sent = (message.position[0], message.velocity[1] * self._car.axles.wheel_radius)
+        self._board.sent = (message.position[0], self._car.speed(message.velocity[1]))
 
     def _hear(self, message: DiagnosticArray) -> None:
         self._told |= {heard.values.speaker: heard for heard in self._reader.read(message)}
