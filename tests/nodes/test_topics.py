@@ -117,7 +117,8 @@ def test_what_is_public_stands_in_a_table() -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_a_table_of_any_page_names_only_what_there_is(path: Path) -> None:
     for inside, _ in rows(path):
-        assert set(inside) <= set(by_name()), path
+        ours = {name for name in inside if not Path("/", name).exists()}  # /etc and the like are the system's
+        assert ours <= set(by_name()), path
 
 
 def test_what_is_recorded_is_called_alike() -> None:

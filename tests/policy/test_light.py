@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from pathlib import Path
 
 from outlap.files import share_directory
 
@@ -20,19 +21,24 @@ assert not heavy, heavy
 """
 
 
-def imported(node: str) -> set[str]:
-    """The modules of the library that a node program imports, itself and by its neighbours."""
+def imported(path: Path) -> set[str]:
+    """The modules of the library that the file of a node program imports, itself and by its neighbours."""
     modules: set[str] = set()
-    for statement in ast.walk(ast.parse((share_directory() / "nodes" / f"{node}.py").read_text())):
-        if isinstance(statement, ast.ImportFrom) and statement.level == 1 and statement.module:
-            modules |= imported(statement.module)
+    for statement in ast.walk(ast.parse(path.read_text())):
+        if isinstance(statement, ast.ImportFrom) and statement.level == 1:
+            place = path.parent.joinpath(*(statement.module or "").split("."))
+            names = (
+                [place] if statement.module and not place.is_dir() else [place / one.name for one in statement.names]
+            )
+            for name in names:
+                modules |= imported(name.with_suffix(".py"))
         elif isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("outlap."):
             modules.add(str(statement.module))
     return modules
 
 
 def test_what_a_car_runs_needs_nothing_heavy() -> None:
-    modules = set().union(*(imported(node) for node in NODES))
+    modules = set().union(*(imported(share_directory() / "nodes" / f"{node}.py") for node in NODES))
     for room in ROOMS:
         for path in (share_directory() / "outlap" / room).rglob("*.py"):
             if path.is_relative_to(share_directory() / "outlap" / "calibration" / "fakes"):
