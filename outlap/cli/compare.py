@@ -62,6 +62,8 @@ def compare(
     result = Comparisons(
         car=described.name,
         randomization=randomization,
+        laps_in_a_row=laps,
+        from_line=from_line,
         seeds=list(plan.seeds),
         tracks=[one.name for one in plan.tracks],
         sides=[
@@ -82,7 +84,7 @@ def _print(result: Comparisons, laps: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from outlap.cli.laps import listed, percent, seconds
+    from outlap.cli.laps import listed, percent, seconds, trials_word
 
     console, letters = Console(), [chr(ord("A") + k) for k in range(len(result.sides))]
     table = Table("", "policy", "clean", "mean lap")
@@ -104,7 +106,8 @@ def _print(result: Comparisons, laps: int) -> None:
     console.print(table)
     for letter, one in zip(letters[1:], result.comparisons, strict=True):
         print(f"{letter} against A: {one.verdict}")
+    trials = trials_word(result.laps_in_a_row, result.from_line)
     print(
-        f"{laps} laps each on {len(result.tracks)} tracks, randomization {result.randomization}, "
+        f"{laps} {trials} each on {len(result.tracks)} tracks, randomization {result.randomization}, "
         f"seed{'s' if len(result.seeds) > 1 else ''} {listed(result.seeds)}"
     )

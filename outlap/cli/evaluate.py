@@ -52,8 +52,8 @@ def evaluate(
 ) -> None:
     """Drive many laps with a policy in the built-in simulator, without ROS and faster than real time.
 
-    Every lap begins at rest at a random place. It is clean when at least one wheel is always on the road. A heat is
-    driven as a race is: --from-line --laps 3.
+    Every trial is a lap from rest at a random place, and clean when a wheel was always on the road and the car never
+    stuck. A heat is driven as a race is, several laps in a row from the start line: --from-line --laps 3.
 
     Example: [bold]outlap evaluate policy.onnx --track oval --both-directions --perturbations --out looks[/]
     """
@@ -81,6 +81,8 @@ def evaluate(
     rows = chosen(load_suite(suite), row or []) if perturbations or row else {}
     if require_rows is not None and not rows:
         raise OutlapError("--require-rows needs rows: add --perturbations, or --row NAME.")
+    if reward is not None and laps > 1:
+        raise OutlapError("--reward: a reward file knows episodes of one lap; leave out --laps.")
     plan = plan_of(track, both, trials, seed, randomization, rows, laps, from_line)
     from outlap.evaluation.assess import assess
     from outlap.evaluation.sharing import cores
@@ -100,16 +102,22 @@ def evaluate(
         raise typer.Exit(1)
 
 
+def _trials(result: Evaluation) -> str:
+    from outlap.cli.laps import trials_word
+
+    return trials_word(result.laps_in_a_row, result.from_line)
+
+
 def _short_of(result: Evaluation, require: float | None, require_rows: float | None) -> bool:
     """Whether fewer laps are clean than required; says so."""
     clean, laps = sum(trial.clean for trial in result.trials), len(result.trials)
     short = require is not None and clean < require * laps
     if short:
-        print(f"required: {require:.1%} of the laps clean, found: {clean / laps:.2%}")
+        print(f"required: {require:.1%} of the {_trials(result)} clean, found: {clean / laps:.2%}")
     weak = [] if require_rows is None else [row for row in result.perturbations if row.clean < require_rows * row.laps]
     if weak:
         named = ", ".join(f"{row.name} ({row.clean / row.laps:.2%})" for row in weak)
-        print(f"required: {require_rows:.1%} of the laps clean under every row, found less under: {named}")
+        print(f"required: {require_rows:.1%} of the {_trials(result)} clean under every row, found less under: {named}")
     return bool(short or weak)
 
 
@@ -117,7 +125,7 @@ def _print(result: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    from outlap.cli.laps import listed, percent, ratio, seconds, trials_word
+    from outlap.cli.laps import listed, percent, ratio, seconds
 
     console = Console()
     table = Table(Column("track", overflow="fold"), "clean", "completed", "off track", "mean lap", "÷ optimal")
@@ -146,9 +154,8 @@ def _print(result: Evaluation) -> None:
     clean, laps = sum(trial.clean for trial in result.trials), len(result.trials)
     low, high = result.clean_interval
     seeds = f"seed{'s' if len(result.seeds) > 1 else ''} {listed(result.seeds)}"
-    trials = trials_word(result.laps_in_a_row, result.from_line)
     print(
-        f"{clean} of {laps} {trials} clean ({clean / laps:.1%}, 95 % interval {low:.1%} to {high:.1%}), "
+        f"{clean} of {laps} {_trials(result)} clean ({clean / laps:.1%}, 95 % interval {low:.1%} to {high:.1%}), "
         f"randomization {result.randomization}, {seeds}"
     )
     if result.over_optimal is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ Tracks = Annotated[
     ),
 ]
 Both = Annotated[bool, typer.Option("--both-directions", help="Drive each track the other way, too.")]
-Trials = Annotated[int, typer.Option(help="Laps a track, direction and seed.", min=1)]
+Trials = Annotated[int, typer.Option(help="Trials (laps, or several in a row) a track, direction and seed.", min=1)]
 InARow = Annotated[
     int, typer.Option("--laps", help="Laps in a row of each trial; it is clean when all of them are.", min=1, max=1000)
 ]
@@ -65,7 +66,8 @@ def plan_of(
         OutlapError: a track or the randomization is refused, or a seed is given twice.
     """
     from outlap.errors import OutlapError
-    from outlap.simulation.randomization import load_randomization
+    from outlap.simulation.clock import LIVE_DELAY
+    from outlap.simulation.randomization import OFF, load_randomization
 
     wanted = seeds or [0]
     if len(set(wanted)) < len(wanted):
@@ -76,6 +78,12 @@ def plan_of(
     gathered = gather_tracks(tracks or [], both)
     from outlap.evaluation.assess import Plan
 
+    if from_line and drawn == OFF and trials * len(wanted) > (delays := LIVE_DELAY[1] - LIVE_DELAY[0] + 1):
+        print(
+            f"note: without --randomization heats on one track differ only in how late commands are ({delays} ways), "
+            "so more of them say nothing new: add --randomization validation, for one.",
+            file=sys.stderr,
+        )
     return Plan(gathered, trials, wanted, varied, drawn, rows, in_a_row, from_line)
 
 

@@ -37,7 +37,7 @@ def race(
 ) -> None:
     """Race a policy in real time: simulator, camera, policy, motor and referee as separate ROS processes.
 
-    Ends with exit code 0 after the wanted clean laps in a row, with 1 when the time (that many laps at 1 m/s, at least
+    Ends with exit code 0 after the wanted clean laps in a row, with 1 when the time (as many laps at 0.5 m/s, at least
     two minutes) has passed without them. Prints a lap table and writes the results. Ctrl-C stops everything.
 
     Example: [bold]outlap race runs/demo/policy.onnx --track oval --laps 3[/]

@@ -21,8 +21,8 @@ from outlap.track.footing import Footing
 SLOWEST = 0.5  # m/s, mean speed below which laps are given up
 LEAST_TIME = 60.0  # s, that even the shortest laps are given
 STUCK_AFTER = 5.0  # s without getting ahead, after which a car is put back
-AHEAD = 0.1  # m, what counts as getting ahead
-LIVE_DELAY = (1, 2)  # ticks from a command to the actuators on a live graph, least and most
+LEAST_AHEAD = 0.1  # m, what counts as getting ahead
+JUMP = 0.3  # m beyond what a car can have driven since it was last seen, and somebody carried it
 DIGITS = 4  # of a lap's time in s
 
 Floats = NDArray[np.float64]
@@ -51,9 +51,14 @@ class Step(NamedTuple):
     laps: dict[int, Lap]  # by row, the laps that ended in this step
 
 
-def time_limit(length: ArrayLike, laps: int = 1) -> Floats:
-    """Seconds (n,) after which ``laps`` laps of ``length`` (n,) m are given up."""
-    return np.maximum(laps * np.asarray(length, dtype=np.float64) / SLOWEST, LEAST_TIME)
+def time_limit(length: ArrayLike, laps: ArrayLike = 1) -> Floats:
+    """Seconds (n,) after which ``laps`` (n,) laps in a row of ``length`` (n,) m are given up."""
+    return np.maximum(np.asarray(laps) * np.asarray(length, dtype=np.float64) / SLOWEST, LEAST_TIME)
+
+
+def is_carried(moved: float, since: float, max_speed: float) -> bool:
+    """Whether a car of ``max_speed`` m/s cannot have driven ``moved`` m in the ``since`` s in which nobody saw it."""
+    return moved > JUMP + max_speed * since
 
 
 def mean_lap_time(laps: Sequence[Lap], digits: int = DIGITS) -> float | None:
@@ -65,6 +70,7 @@ class LapCounter:
     """Counts the laps of n cars.
 
     Attributes:
+        length: (n,) m, of a lap of each car's track.
         progress: (n,) m that each car has got ahead since its start; backwards counts back.
         laps: (n,) completed since the start.
 
@@ -101,9 +107,9 @@ class LapCounter:
         """Begin the first laps of the cars ``rows`` (k,) with base_link at ``s`` (k,) m, at ``time`` (s).
 
         Args:
-            rows: the cars.
-            s: m along the lap.
-            time: s.
+            rows: (k,) the cars.
+            s: (k,) m along the lap, or one for all.
+            time: (k,) s, or one for all.
             length: (k,) m, of a lap, where a car now stands on another track.
         """
         at = np.atleast_1d(np.asarray(rows, dtype=np.int64))
@@ -119,16 +125,23 @@ class LapCounter:
         return (np.asarray(s) - self._s + self.length / 2) % self.length - self.length / 2
 
     def step(self, time: ArrayLike, elapsed: ArrayLike, footing: Footing) -> Step:
-        """Judge where the cars stand at ``time`` (s), ``elapsed`` s after they were last judged or waited for."""
-        gained = self.ahead(footing.s)
-        self._s = footing.s.copy()
+        """Judge where the cars stand.
+
+        Args:
+            time: (n,) s, or one for all.
+            elapsed: (n,) s since the cars were last seen, or one for all.
+            footing: of the n cars; one whose place is not finite is taken to be where it was.
+        """
+        seen = np.isfinite(footing.s)
+        gained = np.where(seen, self.ahead(footing.s), 0.0)
+        self._s = np.where(seen, footing.s, self._s)
         self.progress = self.progress + gained
-        off = footing.off_road
+        off = np.where(seen, footing.off_road, self._off)
         left_road = off & ~self._off
         self._off = off
         self._off_track += left_road
         time = np.broadcast_to(np.asarray(time, dtype=np.float64), gained.shape)
-        got_ahead = self.progress > self._mark + AHEAD
+        got_ahead = self.progress > self._mark + LEAST_AHEAD
         self._mark_time = np.where(got_ahead, time, self._mark_time)
         self._mark = np.where(got_ahead, self.progress, self._mark)
         stuck = (time - self._mark_time > STUCK_AFTER) & ~off
@@ -149,10 +162,10 @@ class LapCounter:
         """The cars ``rows`` (k,) are put back for a reason that only the caller knows; their progress stays."""
         self._put_back[np.atleast_1d(np.asarray(rows, dtype=np.int64))] += 1
 
-    def waited(self, rows: ArrayLike, time: float) -> None:
-        """Until ``time`` (s) the cars ``rows`` (k,) were not to get ahead, since they were being put back."""
+    def placed(self, rows: ArrayLike, time: float) -> None:
+        """At ``time`` (s) the cars ``rows`` (k,) stand where they were put back: before that none could get ahead."""
         at = np.atleast_1d(np.asarray(rows, dtype=np.int64))
-        self._mark_time[at], self._mark[at] = time, self.progress[at]
+        self._mark_time[at], self._mark[at], self._off[at] = time, self.progress[at], False
 
     def keep(self, rows: Rows) -> None:
         """From now on there are only the cars ``rows`` (k,), in this order."""

@@ -49,6 +49,8 @@ class Comparisons(BaseModel):
     outlap_version: str = __version__
     car: str
     randomization: str
+    laps_in_a_row: int = 1  # of each trial
+    from_line: bool = False  # whether trials begin on the start line (heats), instead of anywhere
     seeds: list[int]
     tracks: list[str]
     sides: list[Side]

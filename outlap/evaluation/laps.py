@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from outlap.driving.laps import LIVE_DELAY, Lap, mean_lap_time, time_limit
+from outlap.driving.laps import Lap, mean_lap_time, time_limit
 from outlap.driving.pilots import Pilot
 from outlap.driving.reward.user_reward import UserReward
 from outlap.driving.task import DrivingTask
 from outlap.simulation.cameras import Eyes
-from outlap.simulation.clock import TICK
+from outlap.simulation.clock import LIVE_DELAY, TICK
 from outlap.simulation.randomization import Randomization
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
@@ -176,7 +176,7 @@ class _Batch:
                 self.eyes.reset(rows, rng)
         self.crew = pilot.crew(self.fleet, self.eyes)
         self.wanted = np.array([lap.laps for lap in laps])
-        self.limit = np.array([time_limit(m, k) for m, k in zip(self.length, self.wanted, strict=True)])  # s
+        self.limit = time_limit(self.length, self.wanted)  # s
         self.time, self.distance = np.zeros(n), np.zeros(n)  # s, m
         self.driven: list[list[Lap]] = [[] for _ in laps]
         self.put_back = np.zeros(n, dtype=np.int64)  # times that a car was stuck
@@ -224,7 +224,7 @@ class _Batch:
             )
         self.put_back[self.at[stuck]] += 1
         fleet.stand(rows, fleet.track[rows], s)
-        self.task.laps.waited(rows, self.task.time)
+        self.task.laps.placed(rows, self.task.time)
         self.crew.reset(helped)
 
     def _shrink(self) -> None:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from outlap.evaluation.assess import Assessment
 from outlap.evaluation.laps import CURVATURE, REWARD, SPEED, WANTED_SPEED, S, Trace, Trial, X, Y
@@ -98,7 +99,8 @@ def _title(track: Track, trials: Sequence[Trial]) -> str:
     clean = sum(trial.clean for trial in trials)
     times = [trial.lap_time_s for trial in trials if trial.lap_time_s is not None]
     mean = f", mean lap {np.mean(times):.2f} s" if times else ""
-    return f"{track.name}: {clean} of {len(trials)} laps clean{mean}"
+    what = "laps" if all(len(trial.laps) <= 1 for trial in trials) else "trials"
+    return f"{track.name}: {clean} of {len(trials)} {what} clean{mean}"
 
 
 def _speed_lines(axes: Axes, traces: Sequence[Trace]) -> None:
@@ -136,6 +138,12 @@ def _reward_map(axes: Axes, traces: Sequence[Trace]) -> None:
     axes.figure.colorbar(drawn, ax=axes, label="reward", shrink=0.8, extend="both")
 
 
+def _broken_at_the_line(rows: NDArray[np.float32], length: float) -> NDArray[np.float32]:
+    """Rows of a trace (N, 7) in the order driven, with a row of NaN wherever the place on the lap begins anew."""
+    over = np.flatnonzero(np.abs(np.diff(rows[:, S])) > length / 2) + 1
+    return np.insert(rows, over, np.nan, axis=0)
+
+
 def _actions(bend: Axes, pace: Axes, track: Track, traces: Sequence[Trace], fastest: FastestLine | None) -> None:
     """Commands over the lap, a thin line a lap; the track's own curvature and the fastest lap's speed behind them."""
     tracks = TrackSet([track])
@@ -149,9 +157,7 @@ def _actions(bend: Axes, pace: Axes, track: Track, traces: Sequence[Trace], fast
         pace.plot(along[order], fastest.speed[order], color="#b8b8c0", linewidth=2.5, label="time-optimal lap")
     first = True
     for trace in traces:
-        order = np.argsort(trace.rows[:, S], kind="stable")
-        rows = trace.rows[order]
-        rows[1:][np.diff(order) < 0, SPEED] = np.nan  # from the end of the lap back to its standing start
+        rows = _broken_at_the_line(trace.rows, length)
         light = min(1.0, 3 / len(traces))
         bend.plot(
             rows[:, S],

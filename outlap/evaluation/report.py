@@ -19,7 +19,7 @@ class Optimal(BaseModel):
     """The time-optimal lap of the nominal car under the driver's speed cap on one track."""
 
     flying_s: float  # s, of a lap without end
-    standing_s: float  # s, of a lap from a standing start, as the trials begin
+    standing_s: float  # s, of a lap from a standing start, mean over where it begins
     laps_in_a_row: int = 1  # of each trial
 
     @property

@@ -14,11 +14,11 @@ from outlap.driving import laps as rule
 from outlap.driving.laps import Lap, LapCounter
 from outlap.track.footing import Footing, Pose, centre_pose, footing, start_pose
 from outlap.track.geometry import TrackSet
+from outlap.track.locating import SEARCH
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
 LEAST_TIME_LIMIT = 120.0  # s: a race asks for clean laps in a row, and may take several attempts
-JUMP = 0.3  # m beyond what the car can have driven since the last step, and it was carried
 PLACED_WITHIN = 0.1  # m from where it was put
 PLACE_AGAIN_AFTER = 1.0  # s
 
@@ -60,7 +60,7 @@ class Referee:
         self._counter = LapCounter([self._length])
         self._s = 0.0  # m along the lap, where the car was last judged
         self._placing: tuple[Pose, float] | None = None  # where the car is being put, and since when
-        self._stands(self.start_pose)  # compiled, or read from the cache, now rather than after "go"
+        self._stands(self.start_pose, 0.0)  # compiled, or read from the cache, now rather than after "go"
 
     @property
     def start_pose(self) -> Pose:
@@ -88,8 +88,8 @@ class Referee:
         self._counter.start(0, 0.0, time)
 
     def step(self, time: float, pose: Pose) -> Verdict:
-        """Judge where the car is at ``time`` (s); times that do not advance are ignored."""
-        if self.finished or time <= self._now:
+        """Judge where the car is at ``time`` (s); a time that does not advance, or a pose that is no place, is ignored."""
+        if self.finished or time <= self._now or not all(map(math.isfinite, pose)):
             return Verdict()
         since, self._now = time - self._now, time
         if time - self._began > self.time_limit:
@@ -103,12 +103,13 @@ class Referee:
                     return Verdict(put_back=target, reason="asked again")
                 return Verdict()
             self._placing = None
-            self._counter.waited(0, time)
+            self._counter.placed(0, time)
         return self._judge(time, since, pose)
 
     def _judge(self, time: float, since: float, pose: Pose) -> Verdict:
-        stands = self._stands(pose)
-        if abs(self._counter.ahead(stands.s)[0]) > JUMP + self._max_speed * since:
+        # After a time in which it may have driven further than is searched, it can be anywhere on the lap.
+        stands = self._stands(pose, self._s if self._max_speed * since < SEARCH else math.nan)
+        if rule.is_carried(abs(float(self._counter.ahead(stands.s)[0])), since, self._max_speed):
             self._counter.helped(0)
             return self._place("carried")
         self._s = float(stands.s[0])
@@ -124,8 +125,8 @@ class Referee:
             return self._place("stuck", lap)
         return Verdict(lap=lap)
 
-    def _stands(self, pose: Pose) -> Footing:
-        return footing(self._tracks, 0, self._car, pose, self._s)
+    def _stands(self, pose: Pose, near: float) -> Footing:
+        return footing(self._tracks, 0, self._car, pose, near)
 
     def _place(self, reason: str, lap: Lap | None = None) -> Verdict:
         self._placing = (centre_pose(self._tracks, self._s), self._now)

@@ -31,6 +31,12 @@ def test_it_says_who_is_better_and_whether_it_could_be_chance(
     assert (worse["clean_difference"], worse["only_first_clean"]) == (-1, 20)
     assert worse["p_value"] == pytest.approx(2 * 2 / 2**20, rel=0.01)  # McNemar's exact, twice for two comparisons
     assert worse["time_difference_s"] is None
+    assert (content["laps_in_a_row"], content["from_line"]) == (1, False)
+    words = ("--track", ring_path, "--trials", 1, "--from-line", "--laps", 2, "--json", tmp_path / "heats.json")
+    code, stdout, stderr = outlap("compare", slow, fast, *words)
+    assert code == 0 and "1 heats of 2 laps each on 1 tracks" in stdout, stderr
+    content = json.loads((tmp_path / "heats.json").read_text())
+    assert (content["laps_in_a_row"], content["from_line"]) == (2, True)
 
 
 def test_what_it_cannot_compare_is_refused(

@@ -102,6 +102,11 @@ def test_a_heat_is_laps_in_a_row_from_the_start_line(
         assert trial["lap_time_s"] == pytest.approx(sum(times) / 3, abs=1e-3)
     code, stdout, _ = outlap("evaluate", constant_policy(0.0, 2.0), *words)
     assert code == 0 and "0 of 2 heats of 3 laps clean" in stdout
+    code, _, stderr = outlap("evaluate", "line", "--track", ring_path, "--from-line", "--trials", 3)
+    assert code == 0 and "heats on one track differ only in how late commands are (2 ways)" in stderr
+    rewarded = ("--laps", 2, "--out", tmp_path / "looks", "--reward", __file__)
+    code, _, stderr = outlap("evaluate", "line", "--track", ring_path, *rewarded)
+    assert code == 2 and "a reward file knows episodes of one lap" in stderr
     code, _, stderr = outlap("evaluate", "line", "--track", ring_path, "--laps", 0)
     assert code == 2 and "--laps" in stderr
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from outlap.driving.laps import (
-    AHEAD,
+    LEAST_AHEAD,
     LEAST_TIME,
     SLOWEST,
     STUCK_AFTER,
     Lap,
     LapCounter,
     Step,
+    is_carried,
     mean_lap_time,
     time_limit,
 )
@@ -124,7 +125,7 @@ def test_a_car_that_does_not_get_ahead_is_stuck_and_its_lap_not_clean() -> None:
     assert sum(stuck) == 2
     assert stuck.index(True) == pytest.approx(STUCK_AFTER / STEP, abs=1)
     for _ in range(round(STUCK_AFTER / STEP) + 5):  # slowly is not stuck
-        assert not drive.step(AHEAD / 10).stuck[0]
+        assert not drive.step(LEAST_AHEAD / 10).stuck[0]
     drive.drive(10.0, 0.5)
     assert (drive.laps[0][0].put_back, drive.laps[0][0].clean) == (2, False)
 
@@ -134,7 +135,7 @@ def test_help_counts_in_the_lap_under_way_and_waiting_for_it_is_not_standing_sti
     drive.drive(3.0, 0.5)
     drive.counter.helped(1)
     drive.time += 100.0
-    drive.counter.waited([0, 1], drive.time)
+    drive.counter.placed([0, 1], drive.time)
     assert not drive.step(0.0).stuck.any()
     drive.drive(10.0, 0.5)
     assert [laps[0].clean for laps in drive.laps] == [True, False]
@@ -155,9 +156,31 @@ def test_cars_that_are_kept_count_on_and_a_state_is_gone_on_with() -> None:
     assert [lap.time_s for laps in other.laps for lap in laps] == pytest.approx([LENGTH / 5] * 2, abs=1e-4)
 
 
+def test_a_car_that_is_seen_nowhere_is_taken_to_be_where_it_was() -> None:
+    drive, n = Drive([1.0, 1.0]), np.nan
+    drive.drive(4.0, 0.5)
+    lost = drive.counter.step(drive.time + STEP, STEP, Footing(np.array([n, 5.0]), np.array([[n] * 4, [0.1] * 4])))
+    assert lost.gained.tolist() == [0, 0] and not lost.left_road.any() and not lost.laps
+    drive.drive(6.5, 0.5)
+    assert [len(laps) for laps in drive.laps] == [1, 1]
+    assert all(lap.clean for laps in drive.laps for lap in laps)
+
+
+def test_a_car_that_is_put_back_and_still_off_has_left_the_road_again() -> None:
+    drive = Drive([0.0])
+    drive.step(0.5, (-0.1,) * 4)
+    drive.counter.placed(0, drive.time)
+    assert drive.step(0.0, (-0.1,) * 4).left_road[0]
+
+
+def test_a_car_is_carried_that_cannot_have_driven_so_far() -> None:
+    assert not is_carried(0.89, 0.3, 2.0)
+    assert is_carried(0.91, 0.3, 2.0)
+
+
 def test_time_limits_grow_with_length_and_laps() -> None:
     np.testing.assert_allclose(time_limit([5.0, 100.0]), [LEAST_TIME, 100 / SLOWEST])
-    assert time_limit(100.0, 3) == 300 / SLOWEST
+    np.testing.assert_allclose(time_limit([100.0, 5.0], [3, 2]), [300 / SLOWEST, LEAST_TIME])
 
 
 def test_the_mean_of_no_laps_is_none() -> None:

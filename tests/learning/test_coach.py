@@ -88,6 +88,32 @@ def test_a_car_that_is_helped_or_carried_has_no_clean_lap(coach: Coach) -> None:
     assert coach.outcomes == [Outcome.FAILED, Outcome.FAILED, Outcome.CLEAN]
 
 
+def test_a_car_that_stands_still_has_failed(coach: Coach) -> None:
+    drive = Drive(coach)
+    drive.go(1.0)
+    standing = drive.angle
+    for _ in range(6 * 30):
+        drive.angle = standing - TURN
+        drive.go(TURN)
+    assert coach.outcomes == [Outcome.FAILED]
+
+
+def test_a_time_of_which_nothing_is_known_is_no_failure_and_an_episode_begins_after_it(coach: Coach) -> None:
+    drive = Drive(coach)
+    drive.go(3.0)
+    drive.stamp, drive.angle = drive.stamp + 10 * SECOND, drive.angle + 2.0
+    drive.go(6.1)
+    assert coach.outcomes == []
+    drive.go(0.4)
+    assert coach.outcomes == [Outcome.CLEAN]
+
+
+def test_a_car_with_a_wheel_on_the_road_is_learned_from(coach: Coach, car: Car) -> None:
+    beyond = RADIUS + 0.4 + car.axles.track / 2  # the inner wheels are on the border
+    assert all(Drive(coach).go(0.2, radius=beyond - 0.03))
+    assert not any(Drive(coach).go(0.2, radius=beyond + 0.03))
+
+
 def test_a_car_that_was_never_put_where_it_should_is_learned_from_again(coach: Coach) -> None:
     drive = Drive(coach)
     drive.go(1.0)

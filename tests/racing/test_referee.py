@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from outlap.driving.laps import AHEAD, SLOWEST, STUCK_AFTER
+from outlap.driving.laps import LEAST_AHEAD, SLOWEST, STUCK_AFTER
 from outlap.racing.referee import LEAST_TIME_LIMIT, Referee, Verdict
 from outlap.track.footing import Pose
 from outlap.track.track import Track
@@ -140,7 +140,7 @@ def test_a_car_that_does_not_get_ahead_is_put_back_and_its_lap_is_not_clean(driv
 
 
 def test_creeping_is_getting_ahead(drive: Drive) -> None:
-    drive.metres(1.0, speed=1.5 * AHEAD / STUCK_AFTER)
+    drive.metres(1.0, speed=1.5 * LEAST_AHEAD / STUCK_AFTER)
     assert drive.reasons == []
 
 
@@ -185,6 +185,28 @@ def test_times_that_do_not_advance_are_ignored(drive: Drive) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_pose_that_is_no_place_is_passed_over(drive: Drive, value: float) -> None:
+    drive.metres(2.0)
+    drive.time += STEP
+    assert drive.referee.step(drive.time, Pose(value, 0.0, 0.0)) == Verdict()
+    drive.radius = RADIUS + 0.55
+    assert drive.step().reason == "off track"
+    drive.time += STEP
+    assert drive.referee.step(drive.time, Pose(0.0, value, 0.0)) == Verdict()  # it is not there yet
+    drive.metres(LAP)
+    assert [lap.off_track for lap in drive.referee.laps] == [1]
+    assert drive.reasons == ["off track"]
+
+
+def test_a_car_that_was_not_seen_for_a_while_drove_on(drive: Drive) -> None:
+    drive.metres(1.0)
+    drive.s, drive.time = drive.s + 2.5, drive.time + 2.5 / 1.5
+    assert drive.step(1.5).reason == ""
+    drive.metres(LAP - 3.0)
+    assert drive.referee.laps[0].clean
+
+
 @pytest.mark.parametrize(("given", "limit"), [(0.0, LEAST_TIME_LIMIT), (7.0, 7.0)])
 def test_time_runs_out(ring: Track, car: Car, given: float, limit: float) -> None:
     drive = Drive(Referee(ring, car, laps=3, time_limit=given))

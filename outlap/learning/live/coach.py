@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from outlap.driving.laps import Lap, LapCounter
+from outlap.driving.laps import Lap, LapCounter, is_carried
 from outlap.driving.task import DrivingTask
 from outlap.driving.task_config import TaskConfig
 from outlap.learning.live.moments import SECOND, Moment
@@ -21,7 +21,7 @@ from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
-JUMP = 0.3  # m beyond what the car can have driven since the last moment, and it was carried
+UNSEEN = 1.0  # s without a moment, after which nobody knows what became of an episode
 THERE = 0.15  # m from where it was to be put
 GIVEN_UP = 3 * SECOND  # after which a car that was to be put elsewhere is taken to be where it is
 
@@ -80,7 +80,9 @@ class Coach:
         moved = math.hypot(*(state[:2] - fleet.state[0, :2]))
         since = math.inf if self._last is None else (moment.stamp - self._last) / SECOND
         self._last = moment.stamp
-        if moved > JUMP + self._max_speed * since:
+        if since > UNSEEN:  # disarmed, say, or driven by hand: that says nothing of the policy
+            self._driving = False
+        elif is_carried(moved, since, self._max_speed):
             self._end()
         fleet.state[0] = state
         near = fleet.located.s if self._driving else np.full(1, np.nan)
@@ -96,8 +98,7 @@ class Coach:
         elif stands.clearance.min() > 0:
             self._driving = True
             self._counter.start(0, stands.s, time)
-        # The teacher learned where its own episodes end: as long as the car's middle is on the road.
-        if min(fleet.located.left[0], fleet.located.right[0]) < 0:
+        if stands.off_road[0]:  # the teacher learned where its own episodes end
             return None
         curvature, speed = (moment.commands[:1] * self._scale).T
         self._task.last = self._task.to_action(curvature, speed)
@@ -111,7 +112,7 @@ class Coach:
             self.laps.append(lap)
             if lap.clean:
                 self.outcomes.append(Outcome.CLEAN)
-        if judged.left_road[0]:
+        if judged.left_road[0] or judged.stuck[0]:
             self._end()
 
     def _end(self) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from outlap.driving.laps import LIVE_DELAY, time_limit
+from outlap.driving.laps import time_limit
 from outlap.driving.task import DrivingTask
 from outlap.driving.task_config import TaskConfig
 from outlap.learning.networks.student import Exported, Student
@@ -23,7 +23,7 @@ from outlap.learning.settings import ValidationConfig
 from outlap.policy.contract import Contract
 from outlap.policy.runtime import BatchDriver, Policy
 from outlap.simulation.cameras import Eyes
-from outlap.simulation.clock import TICK
+from outlap.simulation.clock import LIVE_DELAY, TICK
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
