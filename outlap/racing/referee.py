@@ -88,7 +88,7 @@ class Referee:
         self._counter.start(0, 0.0, time)
 
     def step(self, time: float, pose: Pose) -> Verdict:
-        """Judge where the car is at ``time`` (s); a time that does not advance, or a pose that is no place, is ignored."""
+        """Judge where the car is at ``time`` (s), unless the time has not advanced or the pose is no place."""
         if self.finished or time <= self._now or not all(map(math.isfinite, pose)):
             return Verdict()
         since, self._now = time - self._now, time

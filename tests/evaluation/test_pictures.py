@@ -42,6 +42,19 @@ def test_a_picture_for_each_track_and_one_of_the_suite(ring: Track, car: Car, tm
         pictures.draw_all(blocked, [ring], found)
 
 
+def test_the_laps_of_a_heat_are_drawn_one_after_the_other(ring: Track, car: Car, tmp_path: Path) -> None:
+    plan = Plan([ring], 1, [0], "off", OFF, {}, laps_in_a_row=3, from_line=True)
+    found = assess(LineDriver(1.5), car, plan, 1, traced=True)
+    rows, length = found.traces[0].rows, 2 * np.pi * 1.2
+    drawn = pictures._broken_at_the_line(rows, length)
+    breaks = np.flatnonzero(np.isnan(drawn[:, pictures.S]))
+    assert len(breaks) in (2, 3)  # between the laps; the car's middle may be over the line before base_link at the end
+    np.testing.assert_array_equal(np.delete(drawn, breaks, axis=0), rows)
+    for lap in np.split(drawn[:, pictures.S], breaks):
+        assert (np.diff(lap[np.isfinite(lap)]) > -1e-3).all()
+    assert pictures.draw_all(tmp_path, [ring], found) == 1
+
+
 def test_leaving_the_road_is_marked_where_it_happened(constant_policy: Constant, ring: Track, car: Car) -> None:
     found = assessed(PolicyDriver.load(constant_policy(0.0, 2.0), car), ring, car)
     axes = Figure().add_subplot()
