@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,22 @@ def test_a_file_imports_only_what_lies_below_it(path: Path) -> None:
             assert top not in ROS and not top.endswith(ROS_SUFFIXES), f"{path} imports {name}: the library knows no ROS"
         if top == "outlap" and rest and (ROOT / "outlap" / rest[0]).is_dir():
             assert rest[0] in below, f"{path} imports {name}, which does not lie below {own or 'the top'}"
+
+
+def test_the_architectures_table_says_the_same() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = text.partition("| room | may import |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    told = {}
+    for line in table:
+        room, others = (set(re.findall(r"`(\w+)`", cell)) for cell in line.strip("|").split("|"))
+        told[room.pop()] = others
+    assert told == {room: set(others) for room, others in MAY_IMPORT.items()}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_learning_knows_pytorch(path: Path) -> None:
+    if part(path) != "learning":
+        assert not {name.split(".")[0] for name in names(path)} & {"torch", "rsl_rl", "tensordict"}
 
 
 def test_every_part_has_its_place() -> None:
