@@ -256,9 +256,23 @@ DAMAGES: dict[str, tuple[Callable[[RunFolder], Path], Callable[[Path], None], st
     "the arrays lie elsewhere": (
         INDEX,
         with_values(arrays={"file": "../../elsewhere.npz", "sha256": "0" * 64}),
-        "not in its own folder",
+        "cannot be in its own folder",
     ),
-    "the arrays are no name": (INDEX, with_values(arrays={"file": "a\0b", "sha256": "0" * 64}), "not in its own"),
+    **{
+        f"the arrays are no name, {what}": (
+            INDEX,
+            with_values(arrays={"file": name, "sha256": "0" * 64}),
+            "cannot be in its own folder",
+        )
+        for what, name in {
+            "NUL": "a\0b",
+            "half a pair": "\ud800.npz",
+            "too long": "a" * 300,
+            "hidden": ".npz",
+            "nothing": "",
+            "line": "a\n",
+        }.items()
+    },
     "the arrays are gone": (arrays, Path.unlink, "is missing or no regular file"),
     "the arrays are a link": (arrays, replaced_by_link, "is a link to"),
     "the arrays are a pipe": (arrays, replaced_by_pipe, "is missing or no regular file"),
