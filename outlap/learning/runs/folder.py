@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -253,7 +253,7 @@ def find_runs(root: Path) -> list[RunFolder]:
     return sorted(found, key=lambda folder: folder.path)
 
 
-def _other_than(kind, path: Path, what: str) -> Iterator[str]:
+def _other_than(kind: Callable[[int], bool], path: Path, what: str) -> Iterator[str]:
     try:
         mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
