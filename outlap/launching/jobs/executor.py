@@ -78,7 +78,7 @@ class Executor(Protocol):
                 time that it was tried.
             Exception: what a job's function or the set-up raised, as it is; the traceback on the worker is added to it
                 as a note.
-            RuntimeError: a job's function or the set-up wanted to leave the program (``sys.exit``); the program goes on.
+            RuntimeError: a job's function or the set-up wanted to end the program (``sys.exit``), which goes on.
         """
         ...
 
