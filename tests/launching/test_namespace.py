@@ -131,6 +131,20 @@ def test_launching_and_tools_refuse_a_bad_one_before_anything_runs(
         assert said.startswith(f"error: {text!r} is not a namespace") and said.count("\n") == 1
 
 
+def test_a_race_in_gazebo_has_none(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from outlap.cli.main import main
+
+    words = ["race", "p.onnx", "--track", "oval", "--simulator", "gazebo", "--namespace", "car1", "--out"]
+    monkeypatch.setattr("sys.argv", ["outlap", *words, str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capfd.readouterr().err == "error: --namespace is not for Gazebo, which runs only for a graph without one.\n"
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_named_domain_has_room_for_one_graph_a_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", "182")
     with claim_domain(), claim_domain("/car1") as one, claim_domain("/team/car1") as other:
