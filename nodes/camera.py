@@ -28,6 +28,7 @@ from outlap.timing import Rate
 from outlap.vehicle.car import Car, load_car
 
 from .shared import topics
+from .shared.incoming import Incoming
 from .shared.latest_message import Latest
 from .shared.messages import CAMERA_FRAME, to_camera_info, to_compressed, to_image, to_pixels, to_time
 from .shared.program import ERROR, OK, Diagnostics, LifecycleProgram, read_parameters, run, seconds, steady_clock
@@ -81,6 +82,7 @@ class CameraNode(LifecycleProgram):
         self._images = topics.VIEW.lifecycle_publisher(self)
         self._infos = topics.CAMERA_INFO.lifecycle_publisher(self)
         self._raws = topics.RAW_JPEG.lifecycle_publisher(self)
+        self._incoming = Incoming(self)
         self._states = Latest(self, topics.MOTOR_STATE)
         if parameters.source == "topic":
             topics.SIM_IMAGE.subscription(self, self._message)
@@ -143,8 +145,8 @@ class CameraNode(LifecycleProgram):
         else:
             self._publish(stamp, frame)
         state = self._states.take()  # last, so that no picture waits for it
-        if state is not None and len(state.velocity) > 1:
-            self._frozen.told(seconds(self._steady), state.velocity[1])
+        if state is not None and (sent := self._incoming.sent(state)) is not None:
+            self._frozen.told(seconds(self._steady), sent.wheel_speed)
 
     def _publish(self, stamp: Time, frame: Frame) -> None:
         try:

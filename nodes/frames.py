@@ -15,6 +15,7 @@ from outlap.gazebo.wheels import joint_commands
 from outlap.vehicle.car import load_car
 
 from .shared import topics
+from .shared.incoming import Incoming
 from .shared.program import read_parameters, run
 
 # The joints of urdf/racecar.urdf.xacro that turn, and of JointCommands those that they follow.
@@ -42,10 +43,13 @@ class FramesNode(Node):
             ) from error
         self._transforms = topics.transforms(self._kind).publisher(self)
         self._joints = topics.JOINT_STATES.publisher(self)
+        self._incoming = Incoming(self)
         topics.ODOMETRY.subscription(self, self._move)
         topics.MOTOR_STATE.subscription(self, self._turn, "newest")
 
     def _move(self, message: Odometry) -> None:
+        if self._incoming.motion(message) is None:
+            return
         transform = TransformStamped(header=message.header, child_frame_id=message.child_frame_id)
         pose = message.pose.pose
         transform.transform.translation.x, transform.transform.translation.y = pose.position.x, pose.position.y
@@ -53,7 +57,10 @@ class FramesNode(Node):
         self._transforms.publish(self._kind(transforms=[transform]))
 
     def _turn(self, message: JointState) -> None:
-        told = joint_commands(self._car, message.position[0], message.velocity[1])._asdict()
+        sent = self._incoming.sent(message)
+        if sent is None:
+            return
+        told = joint_commands(self._car, *sent)._asdict()
         joints = JointState(name=[*STEERED, *ROLLING])
         joints.header.stamp = self.get_clock().now().to_msg()
         joints.position = [*(told[name] for name in STEERED.values()), *[0.0] * len(ROLLING)]

@@ -23,15 +23,16 @@ from outlap.vehicle.car import load_car
 from outlap.vehicle.command import FRAME
 
 from .shared import topics
+from .shared.incoming import Incoming
 from .shared.messages import (
     CAMERA_FRAME,
     ODOMETRY_FRAME,
     to_camera_info,
     to_image,
     to_pixels,
+    to_place,
     to_quaternion,
     to_seconds,
-    to_yaw,
 )
 from .shared.program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
 from .shared.single_simulator import NEWCOMER, check_company
@@ -70,6 +71,7 @@ class GazeboPortNode(Node):
         self._infos = topics.SIM_CAMERA_INFO.publisher(self)
         self._joints = {joint: topics.gazebo_joint(joint).publisher(self) for joint in JOINTS}
         self._sent: tuple[tuple[float, ...], float] = ((), float("-inf"))  # the last commands, and steady s
+        self._incoming = Incoming(self)
         topics.GAZEBO_ODOMETRY.subscription(self, self._step)
         self._bend: Bend | None = None  # until Gazebo has described its camera
         self._described = topics.GAZEBO_CAMERA_INFO.subscription(self, self._describe)
@@ -80,13 +82,11 @@ class GazeboPortNode(Node):
         self._diagnostics = Diagnostics(self, self._status)
 
     def _step(self, message: Odometry) -> None:
-        pose, twist = message.pose.pose, message.twist.twist
+        heard = self._incoming.motion(message, topics.GAZEBO_ODOMETRY)
+        if heard is None:
+            return
         time, now = to_seconds(message.header.stamp), seconds(self._steady)
-        step = self._port.step(
-            time,
-            Place(pose.position.x, pose.position.y, to_yaw(pose.orientation)),
-            Motion(twist.linear.x, twist.linear.y, twist.angular.z),
-        )
+        step = self._port.step(time, Place(*heard[:3]), Motion(*heard[3:]))
         if step is None:
             return
         if self._clocks is None:
@@ -134,8 +134,8 @@ class GazeboPortNode(Node):
         self._infos.publish(to_camera_info(message.header.stamp, CAMERA_FRAME, self._lens))
 
     def _place(self, message: PoseStamped) -> None:
-        position = message.pose.position
-        self._port.place(Place(position.x, position.y, to_yaw(message.pose.orientation)))
+        if (place := to_place(message.pose)) is not None:
+            self._port.place(Place(*place))
 
     def _ask(self, place: Place) -> None:
         if self._service is None:

@@ -27,6 +27,7 @@ from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
 from .shared import topics
+from .shared.messages import to_place
 from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
 from .shared.statuses import GazeboRandomizerStatus
 
@@ -99,6 +100,8 @@ class GazeboRandomizerNode(Node):
 
     def _placed(self, message: PoseStamped) -> None:
         """An episode begins."""
+        if to_place(message.pose) is None:
+            return  # the simulator puts it nowhere
         self._placings += 1
         every = self._settings.car_every
         self._change(message.pose if every and self._placings % every == 0 else None)

@@ -32,6 +32,7 @@ from outlap.vehicle.car import load_car
 
 from .shared import topics
 from .shared.hand_link import PERIOD, Helm
+from .shared.incoming import Incoming
 from .shared.program import read_parameters, run, steady_clock
 from .shared.statuses import StatusReader, ViewerStatus
 
@@ -58,6 +59,7 @@ class KeyboardNode(Node):
         self._decoder, self._keys, self._pad = Decoder(), Keys(self._config.keyboard), Pad(self._config.joystick)
         self._helm: Helm | None = None
         self._sent = (0.0, 0.0)  # rad, m/s
+        self._incoming = Incoming(self)
         self._address = self._refused = ""
         self._parent = os.getppid()
         self._ticks = 0
@@ -137,7 +139,8 @@ class KeyboardNode(Node):
         self._refused = self._pad.refused
 
     def _state(self, message: JointState) -> None:
-        self._sent = (message.position[0], self._car.speed(message.velocity[1]))
+        if (sent := self._incoming.sent(message)) is not None:
+            self._sent = (sent.steering, self._car.speed(sent.wheel_speed))
 
     def _hear(self, message: DiagnosticArray) -> None:
         for heard in self._reader.read(message):

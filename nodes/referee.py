@@ -6,11 +6,9 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from nav_msgs.msg import Odometry
-from numpy.typing import NDArray
 from pydantic import Field
 from rclpy.node import Node
 from rclpy.task import Future
@@ -24,7 +22,14 @@ from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
 from .shared import topics
-from .shared.messages import ODOMETRY_FRAME, to_pixels, to_quaternion, to_seconds, to_time, to_yaw
+from .shared.incoming import Incoming
+from .shared.messages import (
+    ODOMETRY_FRAME,
+    to_nanoseconds,
+    to_quaternion,
+    to_seconds,
+    to_time,
+)
 from .shared.program import OK, Diagnostics, read_parameters, run, seconds, steady_clock
 from .shared.statuses import MotorStatus, PolicyStatus, RefereeStatus, StatusReader
 
@@ -78,13 +83,13 @@ class RefereeNode(Node):
         )
         self._steady = steady_clock()
         self._phase, self._since = Phase.WAITING, seconds(self._steady)  # and the steady time it began, s
-        self._pose: Pose | None = None
         self._sim_time = 0.0  # s
         self._heard = {"odometry": float("-inf"), "images": float("-inf"), "commands": float("-inf")}  # steady s
         self._motor_state, self._motor_reason = "", "the motor has not reported yet"
         self._stopped_at: float | None = None  # steady s
         self._told = 0.0  # steady s, when the progress was last told
         self._asked = (0.0, float("-inf"))  # when arming was last asked for: simulated and steady s
+        self._incoming = Incoming(self)
         self._diagnostics = Diagnostics(self, self._status)
         self._poses = topics.SET_POSE.publisher(self)
         self._arming = topics.ARM.client(self)
@@ -101,28 +106,29 @@ class RefereeNode(Node):
     # What arrives
 
     def _raw(self, message: Image) -> None:
-        now = self._hear("images")
-        stamp = message.header.stamp
-        self._race.raw_image(stamp.sec * 1_000_000_000 + stamp.nanosec, now, _pixels(message))
+        if (picture := self._incoming.picture(message, topics.SIM_IMAGE, "rgb8")) is not None:
+            self._race.raw_image(to_nanoseconds(message.header.stamp), self._hear("images"), picture)
 
     def _view(self, message: Image) -> None:
-        self._race.view_image(seconds(self._steady), _pixels(message))
+        if (picture := self._incoming.picture(message, topics.VIEW, "mono8")) is not None:
+            self._race.view_image(seconds(self._steady), picture)
 
     def _motor(self, message: JointState) -> None:
-        now, stamp = seconds(self._steady), message.header.stamp
-        self._race.actuator(stamp.sec * 1_000_000_000 + stamp.nanosec, now, message.position[0], message.velocity[1])
+        if (sent := self._incoming.sent(message)) is not None:
+            self._race.actuator(to_nanoseconds(message.header.stamp), seconds(self._steady), *sent)
 
     def _command(self, message: TwistStamped) -> None:
         self._hear("commands")
 
     def _odometry(self, message: Odometry) -> None:
+        motion = self._incoming.motion(message)
+        if motion is None:
+            return
         now = self._hear("odometry")
-        position = message.pose.pose.position
         self._sim_time = to_seconds(message.header.stamp)
-        self._pose = Pose(position.x, position.y, to_yaw(message.pose.pose.orientation))
         if self._phase is not Phase.RACING:
             return
-        verdict = self._race.step(self._sim_time, now, self._pose, message.twist.twist.linear.x)
+        verdict = self._race.step(self._sim_time, now, Pose(motion.x, motion.y, motion.yaw), motion.speed)
         if verdict.put_back is not None:
             self.get_logger().warning(f"{verdict.reason}: the car is put back")
             self._place(verdict.put_back)
@@ -252,13 +258,6 @@ class RefereeNode(Node):
                 frame_to_actuator_ms_p99=latency.p99,
             ),
         )
-
-
-def _pixels(message: Image) -> NDArray[np.uint8]:
-    try:
-        return to_pixels(message)
-    except ValueError as error:
-        raise OutlapError(f"the race is given up, because a picture cannot be read: {error}.") from error
 
 
 def main() -> None:

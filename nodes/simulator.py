@@ -23,7 +23,7 @@ from outlap.vehicle.car import load_car
 from outlap.vehicle.command import FRAME
 
 from .shared import topics
-from .shared.messages import CAMERA_FRAME, ODOMETRY_FRAME, to_camera_info, to_image, to_quaternion, to_time, to_yaw
+from .shared.messages import CAMERA_FRAME, ODOMETRY_FRAME, to_camera_info, to_image, to_place, to_quaternion, to_time
 from .shared.program import OK, WARN, Diagnostics, read_parameters, run, seconds, steady_clock
 from .shared.single_simulator import NEWCOMER, check_company, refuse_company
 from .shared.statuses import SimulatorStatus
@@ -122,9 +122,8 @@ class SimulatorNode(Node):
             self._wheel_speed = message.data
 
     def _set_pose(self, message: PoseStamped) -> None:
-        position, yaw = message.pose.position, to_yaw(message.pose.orientation)
-        if all(map(math.isfinite, (position.x, position.y, yaw))):
-            self._world.place(position.x, position.y, yaw)
+        if (place := to_place(message.pose)) is not None:
+            self._world.place(*place)
 
     def _status(self) -> tuple[bytes, str, SimulatorStatus]:
         # On a busy machine discovery can take longer than the wait before the start; then the newcomer still leaves.

@@ -17,7 +17,7 @@ from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
 
 from .shared import topics
-from .shared.messages import to_pixels, to_yaw
+from .shared.incoming import Incoming
 from .shared.program import OK, Diagnostics, LifecycleProgram, read_parameters, run, steady_clock
 from .shared.statuses import (
     Heard,
@@ -55,6 +55,7 @@ class ViewerNode(LifecycleProgram):
         self._reader = StatusReader(topics.DIAGNOSTICS.resolved(self), self._unusable, *SPEAKERS)
         self._told: dict[str, Heard] = {}  # by speaker, the newest
         self._page = Page(parameters.port)
+        self._incoming = Incoming(self)
         self._streams: list[Subscription] = []
         topics.DIAGNOSTICS.subscription(self, self._hear)
         topics.TRAINER_STATUS.subscription(self, self._hear)
@@ -68,17 +69,20 @@ class ViewerNode(LifecycleProgram):
             self._page.close()
 
     def _raw(self, message: Image) -> None:
-        self._board.raw = to_pixels(message)
+        if (picture := self._incoming.picture(message, topics.SIM_IMAGE, "rgb8")) is not None:
+            self._board.raw = picture
 
     def _view(self, message: Image) -> None:
-        self._board.view = to_pixels(message)
+        if (picture := self._incoming.picture(message, topics.VIEW, "mono8")) is not None:
+            self._board.view = picture
 
     def _odometry(self, message: Odometry) -> None:
-        pose, speed = message.pose.pose, message.twist.twist.linear.x
-        self._board.move(pose.position.x, pose.position.y, to_yaw(pose.orientation), speed)
+        if (motion := self._incoming.motion(message)) is not None:
+            self._board.move(motion.x, motion.y, motion.yaw, motion.speed)
 
     def _motor(self, message: JointState) -> None:
-        self._board.sent = (message.position[0], self._car.speed(message.velocity[1]))
+        if (sent := self._incoming.sent(message)) is not None:
+            self._board.sent = (sent.steering, self._car.speed(sent.wheel_speed))
 
     def _hear(self, message: DiagnosticArray) -> None:
         self._told |= {heard.values.speaker: heard for heard in self._reader.read(message)}

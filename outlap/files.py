@@ -184,7 +184,7 @@ def read_bytes(path: Path, what: str, limit: int = 64 * 1024 * 1024, follow: boo
     Without ``follow``, a symbolic link in the file's place is refused.
 
     Raises:
-        OutlapError: the file is missing, unreadable, not a file, or too large.
+        OutlapError: the file is missing, unreadable, not a file, or too large, or its name cannot be any file's.
     """
     # Non-blocking, so that a pipe or a device in the file's place is refused instead of waited for.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
@@ -197,11 +197,13 @@ def read_bytes(path: Path, what: str, limit: int = 64 * 1024 * 1024, follow: boo
                 raise OutlapError(f"{path}: a {what} of over {limit / 1024 / 1024:g} MiB is refused.")
             return file.read(limit)
     except OSError as error:
-        if not follow and path.is_symlink():
+        if not follow and error.errno == errno.ELOOP:
             raise OutlapError(
                 f"{path}: the {what} is a link, which is not followed: put the file itself here."
             ) from error
         raise OutlapError(f"{path}: cannot read the {what}: {error.strerror or error}.") from error
+    except ValueError as error:  # a NUL, or half a surrogate pair, as text from a file can hold
+        raise OutlapError(f"{str(path)!r}: cannot read the {what}: no file can have this name.") from error
 
 
 def read_yaml(path: Path, model: type[ModelT], what: str) -> ModelT:

@@ -114,7 +114,7 @@ def _put_back(owner: object, name: str, saved: Any) -> None:
         kinds = bool if isinstance(value, bool) else int if isinstance(value, int) else (int, float)
         if not isinstance(saved, kinds) or isinstance(saved, bool) != isinstance(value, bool):
             raise StateError(f"is not a number like {value!r}")
-        setattr(owner, name, saved)
+        setattr(owner, name, type(value)(saved))
     elif hasattr(value, "load"):
         value.load(saved)
     else:

@@ -52,6 +52,7 @@ def test_a_policy_is_judged_without_pytorch(verb: str, constant_policy: Callable
     assert not {"torch", "rsl_rl"} & found
 
 
+@pytest.mark.slow
 def test_no_verb_but_those_that_train_names_what_imports_pytorch(tmp_path: Path) -> None:
     """Whatever their functions import, wherever in them; a race itself would take a live graph."""
     modules: set[str] = set()
@@ -62,6 +63,7 @@ def test_no_verb_but_those_that_train_names_what_imports_pytorch(tmp_path: Path)
     assert "torch" not in imported("\n".join(f"import {module}" for module in sorted(modules)), tmp_path)
 
 
+@pytest.mark.slow
 def test_nodes_that_drive_need_no_pytorch(tmp_path: Path) -> None:
     pytest.importorskip("rclpy", reason="the nodes need ROS, and the library is used without it")
     nodes = [path.stem for path in (ROOT / "nodes").glob("*.py") if path.stem not in ("__init__", "trainer")]

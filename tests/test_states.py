@@ -96,6 +96,28 @@ def test_what_does_not_fit_is_told(change: State, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+@dataclass
+class Numbers:
+    """One of each kind."""
+
+    STATE: ClassVar = {"whole": "whole", "part": "part", "on": "on"}
+    whole: int
+    part: float
+    on: bool
+
+
+def test_a_number_keeps_the_kind_that_it_had() -> None:
+    numbers = Numbers(1, 0.5, False)
+    restore(numbers, {"whole": 2, "part": 3, "on": True})
+    assert numbers == Numbers(2, 3.0, True)
+    assert [type(value) for value in (numbers.whole, numbers.part, numbers.on)] == [int, float, bool]
+
+
+def test_a_number_beyond_its_kind_is_told() -> None:
+    with pytest.raises(StateError, match="part does not fit"):
+        restore(Numbers(1, 0.5, False), {"whole": 2, "part": 10**400, "on": True})
+
+
 @pytest.mark.parametrize("key", Thing.STATE)
 def test_what_is_missing_is_told(key: str) -> None:
     state: dict[str, Any] = snapshot(Thing(1))

@@ -14,7 +14,8 @@ from outlap.vehicle.car import Car
 from outlap.vehicle.command import wanted_curvature
 
 from . import topics
-from .messages import to_nanoseconds, to_pixels, to_yaw
+from .incoming import Incoming
+from .messages import to_nanoseconds, to_pixels, to_place
 from .sole_publisher import Publishers
 
 SILENCE = 60.0  # s of steady time without a moment to learn from, after which that is told
@@ -28,6 +29,7 @@ class Hearing:
     def __init__(self, node: Node, lesson: Lesson, car: Car, now: float) -> None:
         self._node, self._lesson = node, lesson
         self.pairing = Pairing(car, lesson.contract)
+        self._incoming = Incoming(node)
         self._moments = 0
         self._heard = now
         self._began = False
@@ -76,19 +78,20 @@ class Hearing:
         self.pairing.command(to_nanoseconds(message.header.stamp), wanted_curvature(speed, turn), speed)
 
     def _motor(self, message: JointState) -> None:
-        self.pairing.sent(to_nanoseconds(message.header.stamp), message.position[0], message.velocity[1])
+        if (sent := self._incoming.sent(message)) is not None:
+            self.pairing.sent(to_nanoseconds(message.header.stamp), *sent)
 
     def _odometry(self, message: Odometry) -> None:
         if len(self._simulators.found) > 1:  # of which car?
             return
         self._began = True
-        pose, twist = message.pose.pose, message.twist.twist
-        motion = Motion(
-            pose.position.x, pose.position.y, to_yaw(pose.orientation), twist.linear.x, twist.linear.y, twist.angular.z
-        )
-        self.pairing.odometry(to_nanoseconds(message.header.stamp), motion)
+        motion = self._incoming.motion(message)
+        if motion is None:
+            return
+        self.pairing.odometry(to_nanoseconds(message.header.stamp), Motion(*motion))
         for moment in self.pairing.take():
             self._lesson.add(moment)
 
     def _placed(self, message: PoseStamped) -> None:
-        self._lesson.placed(message.pose.position.x, message.pose.position.y)
+        if (place := to_place(message.pose)) is not None:  # else the simulator puts it nowhere
+            self._lesson.placed(*place[:2])

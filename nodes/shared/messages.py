@@ -1,4 +1,4 @@
-"""Topics' quality of service, and the few conversions between messages and plain values."""
+"""Topics' quality of service, and the few conversions between plain values and messages, which may be malformed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Quaternion
+from geometry_msgs.msg import Pose, Quaternion
 from numpy.typing import NDArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -59,11 +59,13 @@ def to_pixels(message: Image) -> NDArray[np.uint8]:
     """The picture as (H, W, 3) for rgb8 or (H, W) for mono8; a view of the message's own memory.
 
     Raises:
-        ValueError: another encoding, or a length that does not fit the size.
+        ValueError: another encoding, a length that does not fit the size, or no pixels at all.
     """
     channels = {"rgb8": 3, "mono8": 1}.get(message.encoding)
     if channels is None:
         raise ValueError(f"an image is {message.encoding!r}, not rgb8 or mono8")
+    if not (message.height and message.width):
+        raise ValueError(f"an image of {message.width}x{message.height} has no pixels")
     rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
     pixels = rows[:, : message.width * channels]
     size = message.height, message.width
@@ -100,3 +102,10 @@ def to_yaw(rotation: Quaternion) -> float:
     """The heading in rad of a rotation about the vertical axis."""
     x, y, z, w = rotation.x, rotation.y, rotation.z, rotation.w
     return math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+
+
+def to_place(pose: Pose) -> tuple[float, float, float] | None:
+    """Place (m, m) and heading (rad) on the ground; None where they are not finite."""
+    position, turned = pose.position, pose.orientation
+    given = position.x, position.y, turned.x, turned.y, turned.z, turned.w
+    return (position.x, position.y, to_yaw(turned)) if all(map(math.isfinite, given)) else None

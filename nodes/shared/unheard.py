@@ -16,7 +16,8 @@ LOOKS = 20  # after which it is told without
 
 
 def tell_of_unheard(node: Node, topic: str, wanted: QoSProfile) -> SubscriptionEventCallbacks:
-    """Event callbacks that log one sentence for each node that publishes on ``topic`` but cannot be heard.
+    """Event callbacks that log one sentence for each node that publishes on ``topic`` but cannot be heard,
+    and again when it comes back.
 
     Nothing else changes: the reader goes on as if that publisher were not there.
     """
@@ -28,7 +29,7 @@ class _Unheard:
 
     def __init__(self, node: Node, topic: str, wanted: QoSProfile) -> None:
         self._node, self._topic, self._wanted = node, topic, wanted
-        self._told: set[str] = set()  # names of nodes
+        self._told: set[tuple[int, ...]] = set()  # ids of publishers: one that goes and comes back has another
         self._timer: Timer | None = None
         self._looks = 0
 
@@ -46,11 +47,10 @@ class _Unheard:
         assert self._timer is not None
         self._node.destroy_timer(self._timer)
         self._timer = None
-        for info in found:
-            name = "a node" if UNKNOWN in info.node_name else f"{info.node_namespace.rstrip('/')}/{info.node_name}"
-            if name not in self._told:
-                self._told.add(name)
-                self._tell(name, info.qos_profile)
+        new = [info for info in found if tuple(info.endpoint_gid) not in self._told]
+        self._told = {tuple(info.endpoint_gid) for info in found}
+        for name, offered in {_name(info): info.qos_profile for info in new}.items():
+            self._tell(name, offered)
 
     def _is_unheard(self, info: TopicEndpointInfo) -> bool:
         return qos_check_compatible(info.qos_profile, self._wanted)[0] == QoSCompatibility.ERROR
@@ -61,6 +61,10 @@ class _Unheard:
             f"{self._node.get_fully_qualified_name()} cannot take: it offers {_words(offered)}, "
             f"{_words(self._wanted)} is needed; nothing of it is heard"
         )
+
+
+def _name(info: TopicEndpointInfo) -> str:
+    return "a node" if UNKNOWN in info.node_name else f"{info.node_namespace.rstrip('/')}/{info.node_name}"
 
 
 def _words(qos: QoSProfile) -> str:

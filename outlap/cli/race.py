@@ -79,11 +79,11 @@ def run_race(
     from outlap.racing.preflight import check_race, clear_results
 
     namespace = full_namespace(namespace)
+    if simulator is Simulator.GAZEBO and namespace != "/":
+        raise OutlapError("--namespace is not for Gazebo, which runs only for a graph without one.")
     check_race(policy, track, laps, json, out, car)
     if simulator is Simulator.GAZEBO:
         gazebo_version()
-        if namespace != "/":
-            raise OutlapError("--namespace is not for Gazebo, which runs only for a graph without one.")
     elif world is not None or window:
         raise OutlapError("--world and --window are Gazebo's: add --simulator gazebo.")
     arguments = {

@@ -76,8 +76,8 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
         training: a name in config/training, or a training file.
         car: a name in config/cars, or a car file.
         seed: of everything random.
-        cage: run the reward file in the cage, as one of a stranger's; a resumed run stays there.
         again: go on with an interrupted run of the very same kind, where the folder holds one.
+        cage: run the reward file in the cage, as one of a stranger's; a resumed run stays there.
 
     Raises:
         OutlapError: the configuration, the car or the folder is refused, or the learning diverged.

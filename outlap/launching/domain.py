@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outlap.errors import OutlapError
+from outlap.launching.namespace import NAMESPACE
 
 AUTOMATIC = range(1, 102)  # ROS 2's documentation: 0 to 101 are safe on every platform; 0 is everybody's default
 LARGEST = 232  # above it the discovery ports would exceed 65535
@@ -69,20 +70,26 @@ def running_domain(namespace: str = "/") -> int:
     if running:
         found = f"{len(running)} run{which}, on the domains {', '.join(map(str, running))}"
         raise OutlapError(f"of Outlap's graphs {found} on this machine: choose one with ROS_DOMAIN_ID=….")
-    others = sorted({inside for _, inside in claims} - {"/"})
-    if namespace == "/" and others:
-        which, hint = " without a namespace", f"choose one with --namespace: {', '.join(others)}."
-    else:
-        hint = "choose one with ROS_DOMAIN_ID=…."
+    hint = "start one, or choose the domain of one elsewhere with ROS_DOMAIN_ID=…."
+    if claims:
+        which = which or " without a namespace"
+        found = [f"{'one without' if inside == '/' else inside} (domain {domain})" for domain, inside in sorted(claims)]
+        hint = f"choose one that does with --namespace: {', '.join(found)}."
     raise OutlapError(f"of Outlap's graphs none runs{which} on this machine: {hint}")
 
 
 def _claims() -> set[tuple[int, str]]:
     """Domain and full namespace of every Outlap graph on this machine."""
     name = PREFIX.replace("\0", "@")
-    sockets = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()]
-    claims = [path.removeprefix(name).partition("/") for path in sockets if path.startswith(name)]
-    return {(int(domain), slash + inside or "/") for domain, slash, inside in claims if domain.isdigit()}
+    # Anybody may give a socket any name: what none of ours can have is passed over.
+    lines = Path("/proc/net/unix").read_text("ascii", errors="replace").split("\n")
+    paths = [line.split()[-1] for line in lines if line.strip()]
+    claims = [path.removeprefix(name).partition("/") for path in paths if path.startswith(name)]
+    return {
+        (int(domain), slash + inside or "/")
+        for domain, slash, inside in claims
+        if domain.isdigit() and int(domain) <= LARGEST and (not slash or NAMESPACE.fullmatch(inside))
+    }
 
 
 def _number(text: str) -> int:

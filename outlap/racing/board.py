@@ -21,6 +21,7 @@ LINE = 24  # pixels, height of a line of text
 SPACING = 0.06  # m between two points of the driven line
 CARRIED = 0.3  # m from one point to the next, and nobody drove there
 KEEP = 400  # points of the driven line, 24 m
+FAR = 10_000  # pixels, beyond which no place is told from another, so that OpenCV can count them
 SUBPIXEL = 4  # bits: OpenCV draws to a sixteenth of a pixel
 ROAD = (62, 66, 74)  # RGB
 QUALITY = 85  # percent
@@ -99,4 +100,5 @@ class Board:
     def _pixels(self, points: NDArray[np.float64]) -> NDArray[np.int32]:
         """(n, 2) m on the ground as pixels of the map, x to the right and y up, in OpenCV's fixed point."""
         pixels = (points - self._corner) * self._scale + self._centring
-        return np.round(np.stack([pixels[:, 0], MAP - pixels[:, 1]], axis=1) * 2**SUBPIXEL).astype(np.int32)
+        pixels = np.clip(np.stack([pixels[:, 0], MAP - pixels[:, 1]], axis=1), -FAR, FAR)
+        return np.round(pixels * 2**SUBPIXEL).astype(np.int32)

@@ -9,10 +9,9 @@ from pathlib import Path
 from outlap.errors import OutlapError
 from outlap.launching.programs import require_ros
 from outlap.policy.file import load_policy
+from outlap.racing.result import RESULT_FILES
 from outlap.track.formats import load_track
 from outlap.vehicle.car import load_car
-
-RESULTS = ("result.json", "lap.png", "drive.mp4")
 
 
 def check_race(policy: Path, track: str, laps: int, json: Path | None, out: Path, car: str) -> None:
@@ -47,7 +46,7 @@ def clear_results(out: Path) -> None:
     Raises:
         OutlapError: one of them cannot be removed.
     """
-    for path in (out / name for name in RESULTS):
+    for path in (out / name for name in RESULT_FILES):
         if path.is_dir():
             raise OutlapError(f"{path} is a folder where a race's result belongs: remove it, or choose another --out.")
         try:

@@ -16,7 +16,7 @@ from outlap.racing.film import Film
 from outlap.racing.latency import Latency, Milliseconds
 from outlap.racing.picture import Place, draw_lap
 from outlap.racing.referee import Referee, Verdict
-from outlap.racing.result import Result, Stop, lap_table, live_figures
+from outlap.racing.result import FILM_FILE, PICTURE_FILE, RESULT_FILE, Result, Stop, lap_table, live_figures
 from outlap.track.footing import Pose
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -162,12 +162,12 @@ def report(
     for stop in result.stops:
         console.print(f"the motor stopped the car at {stop.time_s:.2f} s: {stop.reason}", highlight=False)
     text = result.model_dump_json(indent=2) + "\n"
-    for path in filter(None, (folder / "result.json", json)):
+    for path in filter(None, (folder / RESULT_FILE, json)):
         write_atomic(path, text)
-    draw_lap(folder / "lap.png", race.track, race.line, result)
+    draw_lap(folder / PICTURE_FILE, race.track, race.line, result)
     if len(race.film):
-        console.print(f"writing {folder / 'drive.mp4'} ({len(race.film)} frames) …")
-        race.film.write(folder / "drive.mp4", _teller(console, len(race.film), clock) if clock else lambda count: None)
+        console.print(f"writing {folder / FILM_FILE} ({len(race.film)} frames) …")
+        race.film.write(folder / FILM_FILE, _teller(console, len(race.film), clock) if clock else lambda count: None)
     console.print(f"results are in {folder}")
 
 
@@ -180,6 +180,6 @@ def _teller(console: Console, frames: int, clock: Callable[[], float]) -> Callab
         if now - told >= TELL_EVERY:
             told, rate = now, done / (now - began)
             left = (frames - done) / rate
-            console.print(f"drive.mp4: {done / frames:.0%}, {rate:.0f} frames/s, {left:.0f} s left", highlight=False)
+            console.print(f"{FILM_FILE}: {done / frames:.0%}, {rate:.0f} frames/s, {left:.0f} s left", highlight=False)
 
     return tell

@@ -8,6 +8,9 @@ from outlap.driving.laps import Lap
 from outlap.files import Model
 from outlap.racing.latency import Milliseconds
 
+# What a race writes into its folder: how it went, the driven line, and what the camera saw.
+RESULT_FILES = RESULT_FILE, PICTURE_FILE, FILM_FILE = "result.json", "lap.png", "drive.mp4"
+
 
 class Stop(Model):
     """The motor's gate stopped the car."""

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 
-WIDTH = 640  # pixels, about
+WIDTH = 640  # pixels, about, of the longer side of the camera's picture
+SMALLEST = 128  # pixels that either side has at least, however odd the camera's picture is
 PANEL = 64  # pixels, height of the strip with the bars
 INK, ACCENT, DIM, BACK = (235, 235, 235), (255, 170, 60), (95, 100, 110), (24, 26, 30)  # RGB
 
@@ -28,9 +29,9 @@ def draw_scene(
         speed: m/s, likewise.
         full: what fills the bars, rad and m/s.
     """
-    scale = max(1, round(WIDTH / raw.shape[1]))
+    scale = max(1, round(WIDTH / max(raw.shape[:2])))
     # H.264's colour planes are of half size: both sides must be even.
-    width, height = (side * scale // 2 * 2 for side in (raw.shape[1], raw.shape[0]))
+    width, height = (max(side * scale // 2 * 2, SMALLEST) for side in (raw.shape[1], raw.shape[0]))
     canvas = np.empty((height + PANEL, width, 3), np.uint8)
     canvas[:height] = cv2.resize(raw, (width, height), interpolation=cv2.INTER_CUBIC)
     canvas[height:] = BACK
@@ -61,8 +62,9 @@ def write(canvas: Image, text: str, at: tuple[int, int]) -> None:
 
 def _inset(canvas: Image, view: Image, width: int) -> None:
     """The canonical view in the upper right corner, framed."""
-    scale = max(1, width // 4 // view.shape[1])
+    scale = max(1, width // 4 // max(view.shape))
     large = cv2.resize(view, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+    large = large[: canvas.shape[0] - 24, : width - 24]  # of one that is larger than the picture, a part
     y, x = 10, width - 10 - large.shape[1]
     canvas[y - 2 : y + large.shape[0] + 2, x - 2 : x + large.shape[1] + 2] = INK
     canvas[y : y + large.shape[0], x : x + large.shape[1]] = large[..., None]

@@ -86,7 +86,8 @@ class Distribution(Model):
         """Only what was given, so that a written file reads like one written by hand."""
         if self.constant is not None:
             return self.constant
-        return {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        given = self.model_fields_set  # which has no order of its own
+        return {name: value for name, value in self if name in given and value is not None}
 
     @property
     def support(self) -> tuple[Interval, ...]:

@@ -111,4 +111,4 @@ def test_a_name_that_leads_out_of_the_folder_is_not_followed(folder: Path, tmp_p
     (folder / name).rename(tmp_path / name)
     index["arrays"]["file"] = f"../{name}"
     (folder / INDEX).write_text(json.dumps(index))
-    assert "not in its own folder" in refused(folder)
+    assert "cannot be in its own folder" in refused(folder)

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from outlap.errors import OutlapError
 from outlap.launching.jobs.executor import Worker
@@ -51,6 +51,18 @@ def refuse_to_prepare() -> NoReturn:
 
 def divide(worker: Worker, n: int) -> float:
     return 1 / n
+
+
+def exit_program(worker: Worker | None, code: Any) -> NoReturn:
+    sys.exit(code)
+
+
+def exit_preparing(code: Any) -> NoReturn:
+    sys.exit(code)
+
+
+def interrupt(worker: Worker) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def fail_oddly(worker: Worker) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,6 +95,29 @@ def test_an_exception_that_cannot_be_sent_is_told_all_the_same() -> None:
     with pytest.raises(RuntimeError, match="UnpicklableError: at the hairpin") as caught:
         LocalProcesses(1).run([Job("a", functions.fail_oddly)])
     assert "fail_oddly" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("executor", [ThisProcess(), LocalProcesses(1)])
+@pytest.mark.parametrize("code", [0, 3, "no more"])
+def test_a_job_that_leaves_the_program_ends_nobody_in_silence(executor: Executor, code: object) -> None:
+    for jobs, setup in (
+        ([Job("a", functions.exit_program, (code,))], None),
+        ([Job("a", functions.prepared)], Setup(functions.exit_preparing, (code,))),
+    ):
+        with pytest.raises(RuntimeError, match=re.escape(f"a job raised SystemExit({code!r}), which ends a program")):
+            executor.run(jobs, setup)
+
+
+def test_nor_does_a_job_that_interrupts_itself() -> None:
+    with pytest.raises(RuntimeError, match=r"a job raised KeyboardInterrupt\(\)") as caught:
+        LocalProcesses(1).run([Job("the long one", functions.interrupt)])
+    assert "for the long one" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_processes_at_all_are_refused(count: int) -> None:
+    with pytest.raises(OutlapError, match=f"in {count} processes: give at least 1"):
+        LocalProcesses(count)
 
 
 def test_a_jobs_own_lost_connection_is_not_a_lost_worker() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,6 +131,20 @@ def test_launching_and_tools_refuse_a_bad_one_before_anything_runs(
         assert said.startswith(f"error: {text!r} is not a namespace") and said.count("\n") == 1
 
 
+def test_a_race_in_gazebo_has_none(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from outlap.cli.main import main
+
+    words = ["race", "p.onnx", "--track", "oval", "--simulator", "gazebo", "--namespace", "car1", "--out"]
+    monkeypatch.setattr("sys.argv", ["outlap", *words, str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capfd.readouterr().err == "error: --namespace is not for Gazebo, which runs only for a graph without one.\n"
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_named_domain_has_room_for_one_graph_a_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", "182")
     with claim_domain(), claim_domain("/car1") as one, claim_domain("/team/car1") as other:
@@ -141,14 +157,35 @@ def test_a_named_domain_has_room_for_one_graph_a_namespace(monkeypatch: pytest.M
 def test_a_graph_is_found_by_its_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("outlap.launching.domain.PREFIX", "\0outlap-test-of-names-")
     monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
-    with pytest.raises(OutlapError, match="none runs on this machine: choose one with ROS_DOMAIN_ID"):
+    with pytest.raises(OutlapError, match=r"none runs on this machine: start one, or choose .* with ROS_DOMAIN_ID"):
         running_domain()
     with claim_domain("/car1") as first:
         assert running_domain("/car1") == first.id
-        with pytest.raises(OutlapError, match=r"none runs without a namespace .* choose one with --namespace: /car1"):
+        with pytest.raises(OutlapError) as refusal:
             running_domain()
+        assert str(refusal.value) == (
+            "of Outlap's graphs none runs without a namespace on this machine: choose one that does with --namespace: "
+            f"/car1 (domain {first.id})."
+        )
         with claim_domain() as second:
             assert second.id != first.id, "a domain that is taken by itself is for one graph"
             assert (running_domain(), running_domain("/car1")) == (second.id, first.id)
-            with pytest.raises(OutlapError, match="none runs in the namespace /car2"):
+            with pytest.raises(OutlapError, match="none runs in the namespace /car2 on this machine") as refusal:
                 running_domain("/car2")
+            assert f"/car1 (domain {first.id}), one without (domain {second.id})." in str(refusal.value)
+
+
+def test_a_strangers_socket_of_such_a_name_is_no_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = "\0outlap-test-of-strangers-"
+    monkeypatch.setattr("outlap.launching.domain.PREFIX", prefix)
+    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
+    with contextlib.ExitStack() as stack:
+        odd = ("²", "999", "5/\x1b[2J", "5//", "5/a b", "", "x", "9" * 60, "5/", "5/\u2028")
+        for name in (*(each.encode() for each in odd), b"5/\xff", b"\xff"):
+            stranger = stack.enter_context(socket.socket(socket.AF_UNIX))
+            stranger.bind(prefix.encode() + name)
+            stranger.listen()
+        with pytest.raises(OutlapError, match="none runs on this machine: start one"):
+            running_domain()
+        with claim_domain("/car1") as one:
+            assert running_domain("/car1") == one.id

@@ -46,6 +46,7 @@ def refused(action: Callable[[], object]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_of_before_is_refused_in_one_sentence(half: RunFolder, tiny: Make, car: Car) -> None:
     older(half)
     config = TrainingConfig.model_validate(tiny())
@@ -66,6 +67,7 @@ def test_an_unfinished_run_of_before_is_refused_in_one_sentence(half: RunFolder,
     assert f"written by an earlier build of Outlap {__version__}" in refused(lambda: resume(half.path))
 
 
+@pytest.mark.slow
 def test_a_finished_run_of_before_is_replaced_and_teaches_no_more(
     finished_run: Path, tiny: Make, ring: Track, car: Car, tmp_path: Path
 ) -> None:
@@ -145,6 +147,7 @@ MISFITS: dict[str, tuple[Callable[[State], None], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("misfit", MISFITS)
 def test_a_state_that_does_not_fit_is_refused_before_anything_is_learned(half: RunFolder, misfit: str) -> None:
     change, words = MISFITS[misfit]
@@ -170,3 +173,24 @@ def test_a_small_file_never_becomes_a_huge_array(tmp_path: Path) -> None:
     index["arrays"]["sha256"] = hashlib.sha256(arrays.read_bytes()).hexdigest()
     run.checkpoint_index.write_text(json.dumps(index))
     assert "is damaged" in refused(lambda: load_checkpoint(run.checkpoint_folder))
+
+
+def test_a_folder_in_a_checkpoints_folder_stops_no_saving(tmp_path: Path) -> None:
+    for name in (".x", "old.shard", "more.npz"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.npz").write_text("left by a run that was killed")
+    (tmp_path / "link.shard").symlink_to("old.shard")
+    reached = Reached(stage="", done=0, total=1)
+    for name in ("1", "2"):
+        save_checkpoint(tmp_path, name, {}, reached, {"number": np.arange(3)}, [])
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".x", "old.shard", "more.npz", "checkpoint.json", "state-2.npz"}
+
+
+@pytest.mark.slow
+def test_a_folder_named_like_what_a_killed_run_leaves_stops_no_run(half: RunFolder, finished_run: Path) -> None:
+    (half.path / ".policy.onnx.abc").mkdir()
+    (half.path / ".policy.onnx.def").write_text("left by a run that was killed")
+    (half.checkpoint_folder / ".x").mkdir()
+    assert load_policy(resume(half.path)).digest == load_policy(RunFolder(finished_run).policy_file).digest
+    assert (half.path / ".policy.onnx.abc").is_dir() and not (half.path / ".policy.onnx.def").exists()

@@ -24,7 +24,7 @@ from outlap.files import lock_folder, share_directory
 from outlap.learning.runs.checkpoint import load_checkpoint
 from outlap.learning.runs.folder import LearningFolder, LiveFolder, RunFolder, find_runs
 from outlap.learning.runs.info import RunStatus
-from outlap.racing.preflight import RESULTS
+from outlap.racing.result import RESULT_FILES
 
 HERE = Path("RUN")
 
@@ -48,14 +48,13 @@ def test_every_name_is_a_file_or_a_folder_of_the_run() -> None:
         known = {*kind.FILES, *kind.FOLDERS}
         unused = {"evaluation_file", "curves_file", "film_file", "checkpoint_folder"} if kind is LiveFolder else set()
         assert set(names(kind, HERE)) - unused == known
-    assert tuple(path.name for path in RunFolder(HERE).race_files) == RESULTS
 
 
 def test_the_documents_table_is_the_folders() -> None:
     text = (share_directory() / "docs" / "training.md").read_text().split("## A run's folder")[1].split("\n## ")[0]
     told = {name for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)}
     run = RunFolder(HERE)
-    wanted = {str(path.relative_to(HERE)) for path in (*names(RunFolder, HERE).values(), *run.race_files)}
+    wanted = {str(path.relative_to(HERE)) for path in names(RunFolder, HERE).values()} | set(RESULT_FILES)
     folders = {"checkpoint", "tensorboard", "live"}
     wanted = {f"{name}/" if name in folders else name for name in wanted} - {"checkpoint/checkpoint.json"}
     assert told == wanted | {run.kept_policy(0).name.replace("0", "…")}
@@ -158,6 +157,7 @@ def test_a_checkpoint_of_before_is_no_damage(tmp_path: Path) -> None:
         assert "still works" in info.notes[0]
 
 
+@pytest.mark.slow
 def test_what_a_real_run_writes_is_all_known(finished_run: Path) -> None:
     run = RunFolder(finished_run)
     info = run.info()
@@ -256,9 +256,23 @@ DAMAGES: dict[str, tuple[Callable[[RunFolder], Path], Callable[[Path], None], st
     "the arrays lie elsewhere": (
         INDEX,
         with_values(arrays={"file": "../../elsewhere.npz", "sha256": "0" * 64}),
-        "not in its own folder",
+        "cannot be in its own folder",
     ),
-    "the arrays are no name": (INDEX, with_values(arrays={"file": "a\0b", "sha256": "0" * 64}), "not in its own"),
+    **{
+        f"the arrays are no name, {what}": (
+            INDEX,
+            with_values(arrays={"file": name, "sha256": "0" * 64}),
+            "cannot be in its own folder",
+        )
+        for what, name in {
+            "NUL": "a\0b",
+            "half a pair": "\ud800.npz",
+            "too long": "a" * 300,
+            "hidden": ".npz",
+            "nothing": "",
+            "line": "a\n",
+        }.items()
+    },
     "the arrays are gone": (arrays, Path.unlink, "is missing or no regular file"),
     "the arrays are a link": (arrays, replaced_by_link, "is a link to"),
     "the arrays are a pipe": (arrays, replaced_by_pipe, "is missing or no regular file"),

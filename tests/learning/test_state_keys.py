@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from test_lesson import given, teach
 from test_pixels import content as pixels_content
 
@@ -176,6 +177,7 @@ def stages_of(config: AnyTraining, car: Car, out: Path) -> dict[str, dict[str, s
     return found
 
 
+@pytest.mark.slow
 def test_the_keys_of_every_checkpoint_are_those_of_its_format(
     tiny: Callable[..., dict[str, Any]],
     reward_file: Callable[[str], Path],

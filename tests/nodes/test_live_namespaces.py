@@ -213,6 +213,10 @@ def test_a_publisher_that_cannot_be_heard_is_told_of_by_topic_and_node(probe: An
 
     probe.until(refused, "its refusal for want of a command")
     assert motor.said.count("with a quality of service") == 1
+    probe.node.destroy_publisher(weak)
+    probe.spin(0.5)
+    probe.node.create_publisher(TwistStamped, "/car1/cmd_vel", best_effort)
+    probe.until(lambda: motor.said.count(words.format("/car1/cmd_vel", "/car1/motor")) == 2, "its telling of it again")
     assert motor.stop() == camera.stop() == 0
 
 
@@ -233,6 +237,15 @@ def test_a_status_that_cannot_be_used_is_told_of_and_passed_over(
     assert recorder.said.count("a status of 'motor'") == 1
     assert "a status of 'me'" not in recorder.said
     assert recorder.stop() == referee.stop() == 0
+
+
+@pytest.mark.parametrize("namespace", ["car1", "team/car1"])
+def test_gazebo_is_refused_in_a_namespace(start: Callable[..., Any], namespace: str) -> None:
+    gazebo = start("gazebo", namespace=namespace, world="oval")
+    assert gazebo.wait() == 2
+    assert f"Gazebo runs only for a graph without a namespace, not in /{namespace}: " in gazebo.said
+    assert "take the built-in simulator" in gazebo.said
+    assert "Traceback" not in gazebo.said
 
 
 def outlap(domain: Domain, *words: str) -> subprocess.CompletedProcess[str]:

@@ -70,6 +70,23 @@ def test_the_car_is_drawn_where_it_is(ring: Track, car: Car) -> None:
     assert decoded.shape == picture.shape
 
 
+@pytest.mark.parametrize("raw", [(1, 1), (1, 3000), (3000, 1), (7, 5)])
+@pytest.mark.parametrize("view", [(1, 1), (3000, 4000), (1, 5000), (5000, 1)])
+def test_pictures_of_any_size_are_drawn(ring: Track, car: Car, raw: tuple[int, int], view: tuple[int, int]) -> None:
+    board = Board(ring, car)
+    board.raw, board.view = np.full((*raw, 3), 90, np.uint8), np.full(view, 200, np.uint8)
+    height, width = board.draw([]).shape[:2]
+    assert height * width < 10_000_000
+
+
+@pytest.mark.parametrize("far", [1e9, -1e9, 1e300])
+def test_a_car_that_is_nowhere_near_is_drawn_outside(ring: Track, car: Car, far: float) -> None:
+    board = Board(ring, car)
+    empty = board.draw([])
+    board.move(far, far, far, far)
+    assert np.array_equal(board.draw([]), empty)
+
+
 def test_a_browser_gets_the_page_and_each_picture(page: Page) -> None:
     answer = asked(page, "/")
     assert (answer.status, answer.getheader("Content-Type")) == (200, "text/html; charset=utf-8")

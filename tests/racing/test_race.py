@@ -17,9 +17,9 @@ from rich.console import Console
 
 from outlap.errors import OutlapError
 from outlap.racing.latency import KEEP, Latency
-from outlap.racing.preflight import RESULTS, check_race, clear_results
+from outlap.racing.preflight import check_race, clear_results
 from outlap.racing.race import Race, report
-from outlap.racing.result import Result, lap_table
+from outlap.racing.result import RESULT_FILES, Result, lap_table
 from outlap.track.footing import Pose
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -94,7 +94,7 @@ def test_a_race_that_never_began_has_a_result_too(ring: Track, car: Car) -> None
 def test_report_writes_what_was_promised_and_nothing_else(race: Race, tmp_path: Path) -> None:
     second = tmp_path / "elsewhere" / "second.json"
     report(race, race.result(), tmp_path / "out", second)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(RESULTS)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(RESULT_FILES)
     content = json.loads((tmp_path / "out" / "result.json").read_text())
     assert content == json.loads(second.read_text())
     assert {"track", "policy", "laps", "clean_laps", "completed", "camera_hz", "real_time_factor"} <= content.keys()
@@ -189,7 +189,7 @@ def test_preflight_refuses_in_one_sentence(
 
 
 def test_clearing_removes_an_earlier_race_only(tmp_path: Path) -> None:
-    for name in (*RESULTS, "policy.onnx"):
+    for name in (*RESULT_FILES, "policy.onnx"):
         (tmp_path / name).write_text("old")
     clear_results(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["policy.onnx"]

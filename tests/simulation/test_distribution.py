@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -89,3 +93,35 @@ def test_what_makes_no_sense_is_refused(given: Any, message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         READ.validate_python(given)
     assert message in str(caught.value)
+
+
+def test_keys_are_written_in_the_same_order_in_every_process() -> None:
+    """Python's sets of texts have another order in each, and two runs of one seed are to write the same file."""
+    given = {
+        "otherwise": {"weights": [1, 1], "choice": [7, 8]},
+        "of": {"clip": [0, 1], "normal": [0, 1]},
+        "chance": 0.4,
+    }
+    program = (
+        "import sys, json\nfrom outlap.simulation.distribution import Distribution\n"
+        "print(json.dumps(Distribution.model_validate_json(sys.argv[1]).model_dump(mode='json')))"
+    )
+    for seed in ("1", "2", "3"):
+        written = subprocess.run(
+            [sys.executable, "-c", program, json.dumps(given)],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert (
+            written
+            == json.dumps(
+                {
+                    "chance": 0.4,
+                    "of": {"normal": [0.0, 1.0], "clip": [0.0, 1.0]},
+                    "otherwise": {"choice": [7.0, 8.0], "weights": [1.0, 1.0]},
+                }
+            )
+            + "\n"
+        )

@@ -78,6 +78,7 @@ class Executor(Protocol):
                 time that it was tried.
             Exception: what a job's function or the set-up raised, as it is; the traceback on the worker is added to it
                 as a note.
+            RuntimeError: a job's function or the set-up wanted to end the program (``sys.exit``), which goes on.
         """
         ...
 
@@ -95,9 +96,17 @@ class ThisProcess:
         """See :class:`Executor`."""
         if not jobs:
             return []
-        prepared = None if setup is None else setup.function(*setup.arguments)
-        worker = Worker(prepared, report or ignore)
-        return [job.function(worker, *job.arguments) for job in jobs]
+        try:
+            prepared = None if setup is None else setup.function(*setup.arguments)
+            worker = Worker(prepared, report or ignore)
+            return [job.function(worker, *job.arguments) for job in jobs]
+        except SystemExit as error:  # Ctrl-C, here, is the caller's
+            raise harmless(error) from error
+
+
+def harmless(error: BaseException) -> Exception:
+    """What a job raised, or a RuntimeError that names it where it would end the program that wants the result."""
+    return error if isinstance(error, Exception) else RuntimeError(f"a job raised {error!r}, which ends a program")
 
 
 def ignore(count: int) -> None:

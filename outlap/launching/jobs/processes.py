@@ -35,9 +35,14 @@ class LocalProcesses:
 
     Args:
         count: how many jobs run at once.
+
+    Raises:
+        OutlapError: that is none.
     """
 
     def __init__(self, count: int) -> None:
+        if count < 1:
+            raise OutlapError(f"jobs cannot run in {count} processes: give at least 1.")
         self._count = count
 
     def run(

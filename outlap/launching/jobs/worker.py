@@ -17,7 +17,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from outlap.launching.jobs.executor import Worker
+from outlap.launching.jobs.executor import Worker, harmless
 
 READY = "ready"  # None: it waits for the set-up
 PROGRESS = "progress"  # units since the last such message
@@ -93,11 +93,13 @@ def _call(pickled: bytes, *first: Any) -> Any:
     return function(*first, *arguments)
 
 
-def _portable(error: BaseException) -> tuple[BaseException, str]:
-    """The exception, or one that says the same where it cannot be pickled, and its traceback."""
-    text = "".join(traceback.format_exception(error))
+def _portable(raised: BaseException) -> tuple[Exception, str]:
+    """The exception, or one that says the same where it cannot be pickled or would end the caller; its traceback."""
+    text = "".join(traceback.format_exception(raised))
+    error = harmless(raised)
     try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        error = RuntimeError(f"{type(error).__name__}: {error}")
-    return error, text
+        if isinstance(pickle.loads(pickle.dumps(error)), Exception):
+            return error, text
+    except Exception:  # whatever its own pickling raises
+        pass
+    return RuntimeError(f"{type(error).__name__}: {error}"), text

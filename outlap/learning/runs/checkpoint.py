@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ from outlap.states import State, StateError
 
 FORMAT = 2
 LARGEST = 1 << 30  # bytes of a state's arrays, above which a file is not one of ours
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # of a file beside the index
 
 
 class Checkpoint(NamedTuple):
@@ -149,12 +151,12 @@ def inside(folder: Path, name: object) -> Path:
     """The path of the file ``name`` of a checkpoint's folder.
 
     Raises:
-        OutlapError: it would lie elsewhere.
+        OutlapError: it would lie elsewhere, or is no name that a checkpoint's file has.
     """
-    if not isinstance(name, str) or name != Path(name).name or name.startswith(".") or "\0" in name:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         raise OutlapError(
-            f"{folder / CHECKPOINT_INDEX}: the checkpoint names the file {str(name)!r:.80}, which is not in its own "
-            f"folder. {ANEW}"
+            f"{folder / CHECKPOINT_INDEX}: the checkpoint names the file {str(name)!r:.80}, which cannot be in its own "
+            f"folder: names there are of up to 100 ASCII letters, digits, dots, _ and -. {ANEW}"
         )
     return folder / name
 
@@ -177,13 +179,15 @@ def fitting(folder: Path) -> Iterator[None]:
 def tidy(folder: Path, keep: list[str]) -> None:
     """Remove a checkpoint's files from ``folder``, temporary ones too, except those of the names ``keep``.
 
+    Folders and whatever else is no file are nothing that a run has left, and stay.
+
     Raises:
         OutlapError: one of them cannot be removed.
     """
     try:
         for path in folder.iterdir():
             ours = path.suffix in (SHARD_SUFFIX, ".npz") or path.name.startswith(".")
-            if ours and path.name not in keep:
+            if ours and path.name not in keep and (path.is_file() or path.is_symlink()):
                 path.unlink(missing_ok=True)
     except OSError as error:
         raise OutlapError(f"cannot remove {error.filename}: {error.strerror or error}.") from error

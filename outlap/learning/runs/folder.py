@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,7 +136,7 @@ class LiveFolder(LearningFolder):
 
 
 class RunFolder(LearningFolder):
-    """A training run's folder."""
+    """A training run's folder; a race that is given it as ``--out`` adds its own files (outlap/racing/result.py)."""
 
     FILES = (
         *LearningFolder.FILES,
@@ -184,12 +184,6 @@ class RunFolder(LearningFolder):
     def live(self) -> LiveFolder:
         """The same, with its files' names."""
         return LiveFolder(self.live_folder)
-
-    # What `outlap race` and `outlap demo` add where they are given a run's folder; racing/preflight.py owns these.
-    @property
-    def race_files(self) -> tuple[Path, Path, Path]:
-        """A race's result, the picture of its best lap, and its film."""
-        return self.path / "result.json", self.path / "lap.png", self.path / "drive.mp4"
 
     @property
     def is_run(self) -> bool:
@@ -253,7 +247,7 @@ def find_runs(root: Path) -> list[RunFolder]:
     return sorted(found, key=lambda folder: folder.path)
 
 
-def _other_than(kind, path: Path, what: str) -> Iterator[str]:
+def _other_than(kind: Callable[[int], bool], path: Path, what: str) -> Iterator[str]:
     try:
         mode = os.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):

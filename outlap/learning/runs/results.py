@@ -47,7 +47,8 @@ class Results:
         """Remove what a killed run left half-written beside its results."""
         for path in (self.folder.training_file, self.folder.policy_file, *self._of_a_policy):
             for left in path.parent.glob(f".{path.name}.*"):
-                left.unlink(missing_ok=True)
+                if left.is_file() or left.is_symlink():  # what else there is was left by nobody of ours
+                    left.unlink(missing_ok=True)
 
     def publish(self, student: Student, path: Path | None = None) -> str:
         """Write the student as it is into a policy file, by default the folder's; returns its digest.
