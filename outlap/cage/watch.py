@@ -41,13 +41,16 @@ class Watch:
         self._started, self._ready = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="cage", daemon=True)
 
-    def begin(self) -> subprocess.Popen:
-        """Start bubblewrap.
+    def launch(self) -> None:
+        """Start the thread that starts bubblewrap; it closes both ends of the pipe for the status."""
+        self._thread.start()
+
+    def begun(self) -> subprocess.Popen:
+        """Wait until bubblewrap has been started.
 
         Raises:
             OSError: it cannot be started.
         """
-        self._thread.start()
         self._started.wait()
         if self.process is None:
             raise self.error or OSError("bubblewrap was not started")
