@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from prisoner import PATIENCE, attempt, attempts, value
 
+from outlap.cage import usage
 from outlap.cage.cage import Cage
 from outlap.cage.limits import MIB, Limits
+from outlap.cage.usage import CpuTime
 
 pytestmark = pytest.mark.usefixtures("bars")
 SMALL = Limits(memory_bytes=512 * MIB)
@@ -82,6 +84,27 @@ def test_memory_as_empty_files(tmp_path: Path) -> None:
     assert came.ended_by == "it made over 2000 files in /tmp", came
 
 
+def test_empty_files_behind_a_zombie(tmp_path: Path) -> None:
+    """Nothing can be seen through a process that has ended and is not waited for."""
+    code = """
+        for _ in range(3):
+            if os.fork() == 0:
+                os._exit(0)
+        time.sleep(0.3)
+        for number in range(10**9):
+            os.mknod(f"/tmp/{number}")
+        """
+    came = attempt(tmp_path, code, limits=Limits(scratch_files=2000))
+    assert came.ended_by == "it made over 2000 files in /tmp", came
+
+
+def test_files_that_cannot_be_counted_are_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage, "REACHED", 0.3)
+    monkeypatch.setattr(usage.Usage, "_reach", lambda *_: None)
+    came = attempt(tmp_path, "time.sleep(1000)")
+    assert came.ended_by == "its files in /tmp could not be counted"
+
+
 def test_a_python_list_without_end(tmp_path: Path) -> None:
     came = attempt(tmp_path, "kept = []\nwhile True:\n    kept.append('x' * 10**6 + str(len(kept)))", limits=SMALL)
     assert came.told.startswith("held: MemoryError") or "MemoryError" in came.words
@@ -135,6 +158,53 @@ def test_time_without_end(tmp_path: Path) -> None:
             sum(range(10**6))
         """
     assert attempt(tmp_path, chain, limits=limits).ended_by == "it used over 1 s of CPU time"
+
+
+def test_time_of_children_that_nobody_waits_for(tmp_path: Path) -> None:
+    code = """
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        ended, writing = os.pipe()
+        for _ in range(12):
+            if os.fork() == 0:
+                since = time.process_time()
+                while time.process_time() < since + 0.4:
+                    pass
+                os.write(writing, b"x")
+                os._exit(0)
+            os.read(ended, 1)
+        got = 1
+        """
+    assert attempt(tmp_path, code, limits=Limits(cpu_s=2.0)).ended_by == "it used over 2 s of CPU time"
+
+
+def test_cpu_time_is_counted_once() -> None:
+    cpu = CpuTime()
+    assert cpu.look({(1, 5): (10, 0)}) == 10
+    assert cpu.look({(1, 5): (11, 0), (2, 6): (50, 0)}) == 61
+    assert cpu.look({(1, 5): (11, 60)}) == 71  # waited for; it used a little more after the last look
+    assert cpu.look({(1, 5): (11, 60), (3, 7): (30, 0), (4, 7): (5, 0)}) == 106
+    assert cpu.look({(1, 5): (11, 60), (4, 7): (6, 0)}) == 107  # vanished, and nobody got it
+    assert cpu.look({(1, 5): (11, 90), (4, 7): (6, 0)}) == 107  # but its parent did, who was looked at before
+    assert cpu.look({(1, 5): (11, 90), (4, 9): (3, 0)}) == 110  # another process under the same number
+    assert cpu.look({(1, 5): (11, 140), (4, 9): (3, 0)}) == 154  # 44 of children too short to be seen, 6 of the first
+
+
+def test_the_walls_clock(tmp_path: Path) -> None:
+    came = attempt(tmp_path, "time.sleep(1000)", limits=Limits(wall_s=0.3))
+    assert came.ended_by == "it ran for over 0.3 s"
+    # What no look sees: children that end within one, and that nobody waits for.
+    code = """
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        while True:
+            try:
+                if os.fork() == 0:
+                    sum(range(10**5))
+                    os._exit(0)
+            except OSError:
+                pass
+        """
+    came = attempt(tmp_path, code, limits=Limits(cpu_s=100.0, wall_s=1.0, processes=40))
+    assert came.ended_by == "it ran for over 1 s"
 
 
 def test_output_without_end(tmp_path: Path) -> None:
