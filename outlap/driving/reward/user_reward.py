@@ -20,6 +20,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from outlap.cage.bubblewrap import why_unavailable
 from outlap.cage.cage import Cage, Program, python_beside
 from outlap.cage.draining import Drain, First
 from outlap.driving.reward.reward import BUILT_IN, Moment, Reward, Scaled, progress
@@ -85,6 +86,30 @@ def opened_reward(
         return
     with contextlib.closing(UserReward(Path(reward), tracks, car, n, seed, log, cage)) as user:
         yield Scaled(user, n, discount)
+
+
+def check_cage(reward: str, caged: bool, resuming: bool = False) -> None:
+    """See, before a run's folder is touched, that the reward file can run where the training file wants it.
+
+    Raises:
+        OutlapError: it is to run in the cage, and the cage cannot start here, or there is no such file.
+    """
+    if not caged:
+        return
+    if reward == BUILT_IN:
+        if resuming:  # begun when this was still allowed
+            return
+        raise OutlapError(
+            f"the reward {BUILT_IN} is Outlap's own and does not run in the cage: leave out --cage (in the training "
+            "file: caged), or name a reward file in the training file."
+        )
+    why = why_unavailable()
+    if why is not None:
+        way = "start the run anew without --cage" if resuming else "leave out --cage"
+        raise OutlapError(
+            f"{reward} is to run in the cage, but {why} To run it unprotected, if you trust whoever wrote it, {way} "
+            "(in the training file: caged)."
+        )
 
 
 def keep_copy(reward: str, copy: Path, resuming: bool) -> None:
