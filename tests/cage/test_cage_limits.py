@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("bars")
 SMALL = Limits(memory_bytes=512 * MIB)
 
 
+@pytest.mark.slow
 def test_memory_of_one_process(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     came = attempt(tmp_path, "import numpy\nkept = [numpy.ones(10**7) for _ in range(100)]; got = 1", limits=SMALL)
@@ -27,6 +28,7 @@ def test_memory_of_one_process(tmp_path: Path) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 200_000  # kB
 
 
+@pytest.mark.slow
 def test_memory_of_many_processes(tmp_path: Path) -> None:
     code = """
         for _ in range(16):
@@ -39,6 +41,7 @@ def test_memory_of_many_processes(tmp_path: Path) -> None:
     assert came.ended_by == "its processes used over 0.5 GiB of memory", came
 
 
+@pytest.mark.slow
 def test_memory_that_many_share_counts_once(tmp_path: Path) -> None:
     code = """
         kept = bytearray(b"x") * (150 * 2**20)
@@ -53,6 +56,7 @@ def test_memory_that_many_share_counts_once(tmp_path: Path) -> None:
     assert attempt(tmp_path, code, limits=SMALL).told == f"got: {[0] * 8}"
 
 
+@pytest.mark.slow
 def test_memory_shared_without_a_file(tmp_path: Path) -> None:
     code = """
         for _ in range(16):
@@ -105,11 +109,13 @@ def test_files_that_cannot_be_counted_are_too_many(tmp_path: Path, monkeypatch: 
     assert came.ended_by == "its files in /tmp could not be counted"
 
 
+@pytest.mark.slow
 def test_a_python_list_without_end(tmp_path: Path) -> None:
     came = attempt(tmp_path, "kept = []\nwhile True:\n    kept.append('x' * 10**6 + str(len(kept)))", limits=SMALL)
     assert came.told.startswith("held: MemoryError") or "MemoryError" in came.words
 
 
+@pytest.mark.slow
 def test_forks_without_end(tmp_path: Path) -> None:
     code = """
         got = 0
@@ -144,6 +150,7 @@ def test_threads_without_end(tmp_path: Path) -> None:
     assert value(attempt(tmp_path, code, limits=Limits(processes=40))) in range(30, 40)
 
 
+@pytest.mark.slow
 def test_time_without_end(tmp_path: Path) -> None:
     limits = Limits(cpu_s=1.0)
     assert attempt(tmp_path, "while True:\n    pass", limits=limits).ended_by == "it used over 1 s of CPU time"
@@ -160,6 +167,7 @@ def test_time_without_end(tmp_path: Path) -> None:
     assert attempt(tmp_path, chain, limits=limits).ended_by == "it used over 1 s of CPU time"
 
 
+@pytest.mark.slow
 def test_time_of_children_that_nobody_waits_for(tmp_path: Path) -> None:
     code = """
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -189,6 +197,7 @@ def test_cpu_time_is_counted_once() -> None:
     assert cpu.look({(1, 5): (11, 140), (4, 9): (3, 0)}) == 154  # 44 of children too short to be seen, 6 of the first
 
 
+@pytest.mark.slow
 def test_the_walls_clock(tmp_path: Path) -> None:
     came = attempt(tmp_path, "time.sleep(1000)", limits=Limits(wall_s=0.3))
     assert came.ended_by == "it ran for over 0.3 s"
@@ -207,6 +216,7 @@ def test_the_walls_clock(tmp_path: Path) -> None:
     assert came.ended_by == "it ran for over 1 s"
 
 
+@pytest.mark.slow
 def test_output_without_end(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     code = "for _ in range(1024):\n    os.write(2, b'x' * 2**20)\nos.write(2, b'the end')\ngot = 1"
@@ -218,6 +228,7 @@ def test_output_without_end(tmp_path: Path) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 50_000  # kB
 
 
+@pytest.mark.slow
 def test_words_while_it_runs_and_after_a_child_stays(tmp_path: Path) -> None:
     (tmp_path / "stays.py").write_text(
         "import os, sys, time\nprint('hello', file=sys.stderr, flush=True)\n"
@@ -236,6 +247,7 @@ def test_words_while_it_runs_and_after_a_child_stays(tmp_path: Path) -> None:
         assert program.words() == "hello\n"
 
 
+@pytest.mark.slow
 def test_a_huge_file(tmp_path: Path) -> None:
     codes = (
         "with open('/tmp/x', 'wb') as f:\n    f.truncate(2**40); got = 1",

@@ -29,6 +29,7 @@ NOWHERE = "held: FileNotFoundError"
 ALONE = "assert len([name for name in os.listdir('/proc') if name.isdigit()]) < 5\n"
 
 
+@pytest.mark.slow
 def test_the_parents_memory_and_environment(tmp_path: Path) -> None:
     for name, flags in (("mem", "rb"), ("environ", "rb"), ("maps", "rb"), ("root/etc/passwd", "rb")):
         code = f"got = open(f'/proc/{{PARENT}}/{name}', '{flags}').readable()"
@@ -129,6 +130,7 @@ def test_a_refusal_leaves_nothing_open(tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+@pytest.mark.slow
 def test_signals_to_the_parent(tmp_path: Path) -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: heard.append(number))
@@ -175,6 +177,7 @@ def test_the_system_calls_of_another_processor(tmp_path: Path) -> None:
     assert attempt(tmp_path, code).ended_by == f"signal {int(signal.SIGSYS)}"
 
 
+@pytest.mark.slow
 def test_a_terminal(tmp_path: Path) -> None:
     code = """
         import pty, termios
@@ -280,6 +283,7 @@ def test_leaving_a_process_behind(tmp_path: Path, stays: bool) -> None:
     os.close(reading)
 
 
+@pytest.mark.slow
 def test_the_parent_is_killed(tmp_path: Path) -> None:
     """By SIGKILL, when it can do nothing more."""
     reading, writing = os.pipe()

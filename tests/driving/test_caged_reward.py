@@ -120,6 +120,7 @@ def test_the_rewards_are_the_same_to_the_last_bit(
         ),
     ],
 )
+@pytest.mark.slow
 def test_eating_all_memory_is_told(said: Said, code: str, sentence: str) -> None:
     assert sentence in said(code)
 
@@ -171,6 +172,7 @@ def reward(moment):
         ("[(speak(b'r', 512) if n == 0 else speak(b'', 0), time.sleep(0.2)) for n in range(99)]", "took over 1 s"),
     ],
 )
+@pytest.mark.slow
 def test_what_comes_back_is_not_believed(said: Said, monkeypatch: pytest.MonkeyPatch, does: str, sentence: str) -> None:
     monkeypatch.setattr(user_reward, "LIMIT", 1.0)
     if "for n in" in does:  # a byte now and then
@@ -188,6 +190,7 @@ def test_lines_in_the_words_that_mean_nothing(said: Said) -> None:
     assert said(code).startswith("FILE: rewarding 64 cars ended the reward function's process (code 3,  [2Jlast)")
 
 
+@pytest.mark.slow
 def test_an_endless_import_is_told(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_reward, "LOADING_LIMIT", 1.0)
     assert said("import time\ntime.sleep(1e6)\n") == (
@@ -228,6 +231,7 @@ def test_the_log_is_written_from_inside(tracks: TrackSet, car: Car, cage: Cage, 
     assert log.read_text() == "hello\nseen False\n"
 
 
+@pytest.mark.slow
 def test_the_log_is_out_of_reach(tracks: TrackSet, car: Car, cage: Cage, tmp_path: Path) -> None:
     """By a descriptor of the file, a program can empty it, fill it, or make it a setuid program of the user's."""
     path, log = tmp_path / "my_reward.py", tmp_path / "run" / "reward.log"
@@ -268,6 +272,7 @@ def test_the_log_is_out_of_reach(tracks: TrackSet, car: Car, cage: Cage, tmp_pat
     assert stat.S_IMODE(log.stat().st_mode) == 0o644
 
 
+@pytest.mark.slow
 def test_a_log_that_cannot_be_written_hinders_nothing(tracks: TrackSet, car: Car, cage: Cage, tmp_path: Path) -> None:
     path = tmp_path / "my_reward.py"
     path.write_text("print('x' * 10**6)\ndef reward(moment):\n    print('x' * 10**6)\n    return moment.x\n")
