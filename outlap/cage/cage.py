@@ -15,15 +15,15 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from outlap.cage.bubblewrap import Copy, command, environment, held, why_unavailable
+from outlap.cage.draining import Drain, Last
 from outlap.cage.limits import MIB, Limits
 from outlap.cage.syscalls import system_call_filter
 from outlap.cage.watch import Watch
@@ -32,6 +32,7 @@ from outlap.errors import OutlapError
 FIRST = "outlap.cage.inside"
 LARGEST_COPY = MIB  # bytes of a file that is put into the cage
 MOST_COPIES = 200
+KEPT_WORDS = MIB  # bytes of a program's standard error, the last ones
 
 
 @dataclass(frozen=True)
@@ -63,43 +64,49 @@ class Cage:
             program: the path of a Python file, which is put into the cage; or the name of a module of Outlap's or of
                 an installed package, which lets the stranger's file in.
             arguments: for the program.
-            pass_fds: descriptors that it inherits, under the same numbers: pipes and sockets, never of a folder.
+            pass_fds: descriptors that it inherits, under the same numbers: pipes and sockets, nothing else. By one of a
+                file it could empty that, or make it a setuid program of the caller's.
             copies: files of the caller's whose content is put into the cage, under the same paths, as it is now.
-            stdout: where what it prints goes; a descriptor is passed on.
+            stdout: where what it prints goes: ``subprocess.DEVNULL``, or a descriptor of a pipe or socket.
             hash_seed: of Python's sets and dictionaries, part of "same seed, same result".
 
         Raises:
-            OutlapError: the cage cannot start on this machine, and ``trust`` was not given; a file cannot be copied, or
-                what is to be readable is not there.
+            OutlapError: the cage cannot start on this machine, and ``trust`` was not given; a file cannot be copied,
+                what is to be readable is not there, or a descriptor is none of a pipe or socket.
         """
         target = [str(program.resolve())] if isinstance(program, Path) else ["-m", program]
         if isinstance(program, Path):
             copies = (program.resolve(), *copies)
-        words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the program's end closes it
+        kept = Last(KEPT_WORDS)
+        words = Drain(kept)  # the program's end stops it
         options: dict[str, Any] = {
             "stdin": subprocess.DEVNULL,
             "stdout": stdout,
-            "stderr": words,
+            "stderr": words.writing,
             "process_group": 0,  # Ctrl-C is for the caller
         }
         try:
             if self.trust:
                 options |= {"env": {**os.environ, "PYTHONHASHSEED": str(hash_seed)}, "pass_fds": tuple(pass_fds)}
                 process = subprocess.Popen([sys.executable, *target, *arguments], **options)
-                return Program(process, None, words, self.limits)
+                words.started()
+                return Program(process, None, words, kept, self.limits)
             why = why_unavailable()
             if why is not None:
                 raise OutlapError(f"{why[0].upper()}{why[1:]} Or run it unprotected, if you trust whoever wrote it.")
+            for descriptor in pass_fds if stdout == subprocess.DEVNULL else (*pass_fds, stdout):
+                _harmless(descriptor)
             first = [sys.executable, "-P", "-m", FIRST, self.limits.model_dump_json(), target[-1], *arguments]
             options["env"] = environment(hash_seed)
             watch = self._started(first, pass_fds, copies, options)
+            words.started()
             assert watch.process is not None
-            return Program(watch.process, watch, words, self.limits)
+            return Program(watch.process, watch, words, kept, self.limits)
         except OSError as error:
-            words.close()
+            words.stop()
             raise OutlapError(f"the program {program} cannot be started: {error.strerror or error}.") from error
         except BaseException:
-            words.close()
+            words.stop()
             raise
 
     def _started(
@@ -115,19 +122,25 @@ class Cage:
             put = [Copy(path.absolute(), lent(_content(path))) for path in _few(copies)]
             rules = lent(system_call_filter())
             reading, writing = os.pipe()
-            words = command(self.limits, self.readable, put, rules, writing)
-            # The watch closes the pipe's two ends.
-            passed = (*pass_fds, rules, *(copy.descriptor for copy in put), writing)
-            watch = Watch([*words, *first], reading, self.limits, options | {"pass_fds": passed})
-            watch.begin()
+            with contextlib.ExitStack() as until_watched:
+                until_watched.callback(os.close, reading)
+                until_watched.callback(os.close, writing)
+                words = command(self.limits, self.readable, put, rules, writing)
+                passed = (*pass_fds, rules, *(copy.descriptor for copy in put), writing)
+                watch = Watch([*words, *first], reading, self.limits, options | {"pass_fds": passed})
+                watch.launch()
+                until_watched.pop_all()  # from now on it is the watch that closes the pipe's two ends
+            watch.begun()
             return watch
 
 
 class Program:
     """A program that was started in the cage, or trusted; as a context, it ends with the block."""
 
-    def __init__(self, process: subprocess.Popen, watch: Watch | None, words: IO[bytes], limits: Limits) -> None:
-        self._process, self._watch, self._words, self._limits = process, watch, words, limits
+    def __init__(
+        self, process: subprocess.Popen, watch: Watch | None, words: Drain, kept: Last, limits: Limits
+    ) -> None:
+        self._process, self._watch, self._words, self._kept, self._limits = process, watch, words, kept, limits
         self._finalizer = weakref.finalize(self, _end, process, watch, words)
 
     def __enter__(self) -> Program:
@@ -178,10 +191,10 @@ class Program:
         return f"signal {-code}" if code < 0 else f"code {code}"
 
     def words(self) -> str:
-        """What it wrote to its standard error, as far as the limit of a file's size lets it; empty after ``close``."""
-        if self._words.closed:
-            return ""
-        return os.pread(self._words.fileno(), self._limits.file_bytes, 0).decode(errors="replace")
+        """What it has written to its standard error, the last megabyte of it."""
+        if self.returncode is not None:
+            self._words.gather()
+        return self._kept.content().decode(errors="replace")
 
     def close(self) -> None:
         """End it: afterwards, none of its processes lives on."""
@@ -204,6 +217,17 @@ def _few(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
+def _harmless(descriptor: int) -> None:
+    """See that a descriptor leads to nothing that lasts.
+
+    Raises:
+        OutlapError: it is of a file, a folder, a device or a pipe with a name.
+    """
+    place = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    if not place.startswith(("pipe:[", "socket:[")):
+        raise OutlapError(f"the descriptor {descriptor} ({place}) is none of a pipe or socket, as the cage takes them.")
+
+
 def _content(path: Path) -> bytes:
     """The content of a plain file.
 
@@ -223,10 +247,10 @@ def _content(path: Path) -> bytes:
         raise OutlapError(f"{path}: cannot be read: {error.strerror or error}.") from error
 
 
-def _end(process: subprocess.Popen, watch: Watch | None, words: IO[bytes]) -> None:
+def _end(process: subprocess.Popen, watch: Watch | None, words: Drain) -> None:
     if watch is not None:
         watch.end()
     else:
         process.kill()
         process.wait()
-    words.close()
+    words.stop()

@@ -38,7 +38,9 @@ def train(
     cage: Annotated[
         bool,
         typer.Option(
-            "--cage", help="Run the reward file in the cage: no network, none of your files. For one that is not yours."
+            "--cage",
+            help="Run the reward file in the cage: no network, and of your files only the .py files beside it, so put "
+            "it into a folder of its own. For one that is not yours.",
         ),
     ] = False,
     resume: Annotated[
@@ -87,11 +89,13 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
     from outlap.vehicle.car import load_car
 
     described = load_car(car)  # before the slow imports
+    from outlap.driving.reward.user_reward import check_cage
     from outlap.learning.config import load_training
 
     config = load_training(training, described)
     if cage:
         config = config.model_copy(update={"caged": True})
+    check_cage(config.reward, config.caged)  # before the folder is made
     with lock_folder(out):
         from outlap.learning.runs.run import interrupted, train
         from outlap.learning.runs.run import resume as go_on

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import tempfile
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from outlap.cage.cage import Cage
-from outlap.cage.limits import Limits
+from outlap.cage.draining import Drain, Last
+from outlap.cage.limits import MIB, Limits
 
 PATIENCE = 60.0  # s, on a machine however busy
 
@@ -59,12 +60,15 @@ def attempt(
     lines.append("else:\n    print('got:', got, flush=True)")
     program.write_text("\n".join(lines) + "\n")
     cage = Cage(limits or Limits(), readable, trust)
-    with tempfile.TemporaryFile() as printed:
-        with cage.popen(program, pass_fds=pass_fds, stdout=printed.fileno()) as running:
+    kept = Last(MIB)
+    printed = Drain(kept)
+    with contextlib.ExitStack() as until_ended:
+        until_ended.callback(printed.stop)
+        with cage.popen(program, pass_fds=pass_fds, stdout=printed.writing) as running:
+            printed.started()
             running.wait(patience)
             came = running.ended_by(), running.words()
-        printed.seek(0)
-        return Came(printed.read().decode(errors="replace").strip(), *came)
+    return Came(kept.content().decode(errors="replace").strip(), *came)
 
 
 def attempts(folder: Path, codes: Sequence[str], **facts: Any) -> dict[str, str]:

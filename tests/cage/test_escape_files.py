@@ -37,6 +37,7 @@ def test_a_file_of_the_caller(tmp_path: Path, secret: Path) -> None:
     assert attempt(tmp_path, code, SECRET=str(secret)).told.startswith(NOWHERE)
 
 
+@pytest.mark.slow
 def test_the_callers_home_and_folder(tmp_path: Path) -> None:
     code = "got = sorted(os.listdir(FOLDER))"
     assert "outlap" in attempt(tmp_path, code, trust=True, FOLDER=str(share_directory())).told
@@ -58,6 +59,7 @@ def test_the_way_up_from_the_working_directory(tmp_path: Path) -> None:
     assert not {"home", "var", "opt", "srv", "run", "boot", "sys"} & set(told[1])
 
 
+@pytest.mark.slow
 def test_a_link_in_a_folder_that_it_may_read(tmp_path: Path, secret: Path) -> None:
     run = tmp_path / "run"
     run.mkdir(mode=0o755)
@@ -106,6 +108,7 @@ def test_writing_where_it_may_read(tmp_path: Path) -> None:
         "/dev/pts/evil",
     ],
 )
+@pytest.mark.slow
 def test_writing_to_python_the_project_or_the_system(tmp_path: Path, place: str) -> None:
     before = Path(place).exists()
     told = attempt(tmp_path, "got = Path(PLACE).write_text('x')", PLACE=place).told
@@ -118,6 +121,7 @@ def test_its_own_file_stays_as_it_is(tmp_path: Path) -> None:
     assert "Read-only" in attempt(tmp_path, "os.chmod(__file__, 0o777); got = 1").told
 
 
+@pytest.mark.slow
 def test_numbas_cache(tmp_path: Path) -> None:
     """Numba runs what lies there as machine code in whoever loads it: for the cage it is compiled anew."""
     code = """
@@ -173,6 +177,7 @@ def test_namespaces_of_its_own(tmp_path: Path) -> None:
     assert "not implemented" in attempt(tmp_path, "call('clone3', 0, 0); got = 1").told
 
 
+@pytest.mark.slow
 def test_devices(tmp_path: Path) -> None:
     names = ["mem", "kmsg", "sda", "vda", "kvm", "fuse", "net/tun", "dri", "nvidia0", "ttyUSB0", "i2c-1", "video0"]
     for code, told in attempts(tmp_path, [f"got = os.open('/dev/{name}', os.O_RDWR)" for name in names]).items():
@@ -187,6 +192,7 @@ def test_devices(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_kernels_settings(tmp_path: Path) -> None:
     assert attempt(tmp_path, "got = os.listdir('/sys/class')").told.startswith(NOWHERE)
     for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/overcommit_memory"):

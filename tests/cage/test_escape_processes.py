@@ -29,6 +29,7 @@ NOWHERE = "held: FileNotFoundError"
 ALONE = "assert len([name for name in os.listdir('/proc') if name.isdigit()]) < 5\n"
 
 
+@pytest.mark.slow
 def test_the_parents_memory_and_environment(tmp_path: Path) -> None:
     for name, flags in (("mem", "rb"), ("environ", "rb"), ("maps", "rb"), ("root/etc/passwd", "rb")):
         code = f"got = open(f'/proc/{{PARENT}}/{name}', '{flags}').readable()"
@@ -84,6 +85,52 @@ def test_open_files_of_the_parents(tmp_path: Path) -> None:
     assert not files, found
 
 
+def test_no_descriptor_leads_to_a_file(tmp_path: Path) -> None:
+    code = """
+        kinds = {}
+        for number in os.listdir("/proc/self/fd"):
+            try:
+                mode = os.stat(int(number)).st_mode
+            except OSError:
+                continue  # the one of the listing
+            kinds[number] = "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "other"
+        got = json.dumps(kinds)
+        """
+    found = value(attempt(tmp_path, code))
+    assert {"0", "1", "2"} <= set(found)
+    assert set(found.values()) == {"other"}
+
+
+def test_a_descriptor_of_a_file_is_refused(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("")
+    os.mkfifo(tmp_path / "named")
+    places = [os.open(tmp_path, os.O_RDONLY), os.open(program, os.O_RDONLY), os.open("/dev/full", os.O_WRONLY)]
+    places += [os.open(tmp_path / "named", os.O_RDWR), os.memfd_create("memory")]
+    for place in places:
+        with pytest.raises(OutlapError, match="is none of a pipe or socket"):
+            Cage().popen(program, pass_fds=[place])
+        with pytest.raises(OutlapError, match="is none of a pipe or socket"):
+            Cage().popen(program, stdout=place)
+        os.close(place)
+
+
+def test_a_refusal_leaves_nothing_open(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("")
+    Cage().popen(program).close()  # what is opened once
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(OutlapError, match="there is no such file or folder"):
+            Cage(readable=(tmp_path / "none",)).popen(program)
+        with pytest.raises(OutlapError, match="cannot be read"):
+            Cage().popen(tmp_path / "none.py")
+        with pytest.raises(OutlapError, match="cannot be started"):
+            Cage().popen(program, pass_fds=[10**6])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.slow
 def test_signals_to_the_parent(tmp_path: Path) -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: heard.append(number))
@@ -130,6 +177,7 @@ def test_the_system_calls_of_another_processor(tmp_path: Path) -> None:
     assert attempt(tmp_path, code).ended_by == f"signal {int(signal.SIGSYS)}"
 
 
+@pytest.mark.slow
 def test_a_terminal(tmp_path: Path) -> None:
     code = """
         import pty, termios
@@ -235,6 +283,7 @@ def test_leaving_a_process_behind(tmp_path: Path, stays: bool) -> None:
     os.close(reading)
 
 
+@pytest.mark.slow
 def test_the_parent_is_killed(tmp_path: Path) -> None:
     """By SIGKILL, when it can do nothing more."""
     reading, writing = os.pipe()

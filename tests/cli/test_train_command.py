@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,60 @@ def test_a_demo_sees_to_its_track_before_it_trains(refused: Refused, tmp_path: P
     assert refused("demo", "--track", bad, "--out", tmp_path / "out").startswith(str(bad))
     assert "nowhere" in refused("demo", "--track", "nowhere", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def no_cage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine without bubblewrap."""
+    why_unavailable.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    yield
+    why_unavailable.cache_clear()
+
+
+@pytest.mark.usefixtures("no_cage")
+def test_where_there_is_no_cage_a_run_in_it_is_refused_before_its_folder_is_touched(
+    refused: Refused, tiny_file: TinyFile, tmp_path: Path
+) -> None:
+    reward, out = tmp_path / "stranger.py", tmp_path / "run"
+    reward.write_text("def reward(moment):\n    return moment.gained\n")
+    for words in (
+        ("--config", tiny_file(reward=str(reward)), "--cage"),
+        ("--config", tiny_file(reward=str(reward), caged=True)),
+    ):
+        sentence = refused("train", *words, "--out", out)
+        assert "the cage needs bubblewrap, which is not installed" in sentence
+        assert "To run it unprotected, if you trust whoever wrote it, leave out --cage" in sentence
+        assert not out.exists()
+
+
+@pytest.mark.slow
+def test_a_run_in_the_cage_does_not_go_on_where_there_is_none(
+    outlap: Callable, refused: Refused, tiny_file: TinyFile, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    why = why_unavailable()
+    if why is not None:
+        pytest.skip(why)
+    reward, out = tmp_path / "stranger.py", tmp_path / "run"
+    reward.write_text("def reward(moment):\n    raise ValueError\n")
+    assert outlap("train", "--config", tiny_file(reward=str(reward)), "--out", out, "--cage")[0] == 2
+
+    def held() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    before = held()
+    request.getfixturevalue("no_cage")
+    sentence = refused("train", "--resume", out)
+    assert "the cage needs bubblewrap, which is not installed" in sentence
+    assert "start the run anew without --cage" in sentence
+    assert held() == before
+
+
+def test_the_built_in_reward_is_not_caged(refused: Refused, tiny_file: TinyFile, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for words in (("--config", tiny_file(), "--cage"), ("--config", tiny_file(caged=True))):
+        assert "does not run in the cage: leave out --cage" in refused("train", *words, "--out", out)
+        assert not out.exists()
 
 
 def test_a_strangers_reward_learns_in_the_cage_also_when_resumed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import textwrap
 from collections.abc import Callable
 from contextlib import closing
@@ -15,6 +17,7 @@ from outlap.cage.bubblewrap import why_unavailable
 from outlap.cage.cage import Cage
 from outlap.cage.limits import MIB, Limits
 from outlap.driving.reward import user_reward
+from outlap.driving.reward.reward_process import LOG_LIMIT
 from outlap.driving.reward.user_reward import UserReward, opened_reward
 from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
@@ -117,6 +120,7 @@ def test_the_rewards_are_the_same_to_the_last_bit(
         ),
     ],
 )
+@pytest.mark.slow
 def test_eating_all_memory_is_told(said: Said, code: str, sentence: str) -> None:
     assert sentence in said(code)
 
@@ -168,6 +172,7 @@ def reward(moment):
         ("[(speak(b'r', 512) if n == 0 else speak(b'', 0), time.sleep(0.2)) for n in range(99)]", "took over 1 s"),
     ],
 )
+@pytest.mark.slow
 def test_what_comes_back_is_not_believed(said: Said, monkeypatch: pytest.MonkeyPatch, does: str, sentence: str) -> None:
     monkeypatch.setattr(user_reward, "LIMIT", 1.0)
     if "for n in" in does:  # a byte now and then
@@ -185,6 +190,7 @@ def test_lines_in_the_words_that_mean_nothing(said: Said) -> None:
     assert said(code).startswith("FILE: rewarding 64 cars ended the reward function's process (code 3,  [2Jlast)")
 
 
+@pytest.mark.slow
 def test_an_endless_import_is_told(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_reward, "LOADING_LIMIT", 1.0)
     assert said("import time\ntime.sleep(1e6)\n") == (
@@ -223,3 +229,55 @@ def test_the_log_is_written_from_inside(tracks: TrackSet, car: Car, cage: Cage, 
     with closing(UserReward(path, tracks, car, CARS, 0, log, cage)) as reward:
         _drive(tracks, car, reward, 1)
     assert log.read_text() == "hello\nseen False\n"
+
+
+@pytest.mark.slow
+def test_the_log_is_out_of_reach(tracks: TrackSet, car: Car, cage: Cage, tmp_path: Path) -> None:
+    """By a descriptor of the file, a program can empty it, fill it, or make it a setuid program of the user's."""
+    path, log = tmp_path / "my_reward.py", tmp_path / "run" / "reward.log"
+    log.parent.mkdir()
+    log.write_text("earlier\n")
+    path.write_text(
+        textwrap.dedent("""
+        import contextlib, os, signal, stat
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        print("before")
+        files = []
+        for name in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                if stat.S_ISREG(os.fstat(int(name)).st_mode):
+                    files.append(os.readlink(f"/proc/self/fd/{name}"))
+            for misdeed in (
+                lambda: os.fchmod(int(name), 0o4755),
+                lambda: os.ftruncate(int(name), 0),
+                lambda: os.open(f"/proc/self/fd/{name}", os.O_RDWR | os.O_TRUNC),
+            ):
+                with contextlib.suppress(OSError):
+                    misdeed()
+        assert not files, files
+        def reward(moment):
+            for number in map(int, os.listdir("/proc/self/fd")):
+                with contextlib.suppress(OSError):
+                    if stat.S_ISFIFO(os.fstat(number).st_mode):
+                        for _ in range(40):
+                            os.write(number, b"x" * 2**18)
+            return moment.x
+        """)
+    )
+    with closing(UserReward(path, tracks, car, CARS, 0, log, cage)) as reward:
+        _drive(tracks, car, reward, 2)
+    content = log.read_bytes()
+    assert content.startswith(b"earlier\nbefore\nxxx")
+    assert len(content) == len(b"earlier\n") + LOG_LIMIT
+    assert stat.S_IMODE(log.stat().st_mode) == 0o644
+
+
+@pytest.mark.slow
+def test_a_log_that_cannot_be_written_hinders_nothing(tracks: TrackSet, car: Car, cage: Cage, tmp_path: Path) -> None:
+    path = tmp_path / "my_reward.py"
+    path.write_text("print('x' * 10**6)\ndef reward(moment):\n    print('x' * 10**6)\n    return moment.x\n")
+    os.mkfifo(tmp_path / "pipe")
+    for log in (tmp_path / "pipe", tmp_path, tmp_path / "none" / "log"):
+        for place in (user_reward.OWN, cage):
+            with closing(UserReward(path, tracks, car, CARS, 0, log, place)) as reward:
+                _drive(tracks, car, reward, 2)

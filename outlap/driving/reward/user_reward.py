@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import socket
+import stat
 import time
 import weakref
 from collections.abc import Iterator
@@ -19,10 +20,13 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from outlap.cage.bubblewrap import why_unavailable
 from outlap.cage.cage import Cage, Program, python_beside
+from outlap.cage.draining import Drain, First
 from outlap.driving.reward.reward import BUILT_IN, Moment, Reward, Scaled, progress
 from outlap.driving.reward.reward_process import (
     LARGEST,
+    LOG_LIMIT,
     LONGEST,
     MISTAKE,
     REWARDS,
@@ -84,6 +88,30 @@ def opened_reward(
         yield Scaled(user, n, discount)
 
 
+def check_cage(reward: str, caged: bool, resuming: bool = False) -> None:
+    """See, before a run's folder is touched, that the reward file can run where the training file wants it.
+
+    Raises:
+        OutlapError: it is to run in the cage, and the cage cannot start here, or there is no such file.
+    """
+    if not caged:
+        return
+    if reward == BUILT_IN:
+        if resuming:  # begun when this was still allowed
+            return
+        raise OutlapError(
+            f"the reward {BUILT_IN} is Outlap's own and does not run in the cage: leave out --cage (in the training "
+            "file: caged), or name a reward file in the training file."
+        )
+    why = why_unavailable()
+    if why is not None:
+        way = "start the run anew without --cage" if resuming else "leave out --cage"
+        raise OutlapError(
+            f"{reward} is to run in the cage, but {why} To run it unprotected, if you trust whoever wrote it, {way} "
+            "(in the training file: caged)."
+        )
+
+
 def keep_copy(reward: str, copy: Path, resuming: bool) -> None:
     """Keep a copy of the user's reward file as ``copy``; when resuming, see that the file is still the same.
 
@@ -121,14 +149,18 @@ class UserReward:
             raise OutlapError(f"{path}: there is no such reward file.")
         copies = [] if cage.trust else python_beside(self.path)
         self._connection, theirs = socket.socketpair()
-        with theirs, _opened_log(log) as log_descriptor:
-            passed = (theirs.fileno(), *([] if log_descriptor is None else [log_descriptor]))
+        # A pipe for what it prints, never the file itself, which the program could empty, or give other rights.
+        log_descriptor = _opened_log(log)
+        printed = Drain(First(log_descriptor, LOG_LIMIT))
+        passed_log = printed.writing
+        with theirs:
             try:
-                self._program = cage.popen(MODULE, [str(theirs.fileno())], passed, copies)
+                self._program = cage.popen(MODULE, [str(theirs.fileno())], (theirs.fileno(), passed_log), copies)
             except BaseException:
-                self._connection.close()
+                _end(None, self._connection, printed, log_descriptor)
                 raise
-            self._finalizer = weakref.finalize(self, _end, self._program, self._connection)
+            printed.started()
+            self._finalizer = weakref.finalize(self, _end, self._program, self._connection, printed, log_descriptor)
         setup = {
             "path": str(self.path),
             "centers": [track.center.tolist() for track in tracks.tracks],
@@ -138,7 +170,7 @@ class UserReward:
             "seed": seed,
             "limit": LIMIT,
             "loading_limit": LOADING_LIMIT,
-            "log": log_descriptor,
+            "log": passed_log,
             "memory_bytes": None if cage.trust else cage.limits.memory_bytes,
         }
         content = json.dumps(setup).encode()
@@ -207,18 +239,17 @@ def row_distances(tracks: TrackSet, index: int) -> NDArray[np.float64]:
     return np.maximum.accumulate(along)
 
 
-@contextlib.contextmanager
-def _opened_log(path: Path | None) -> Iterator[int | None]:
+def _opened_log(path: Path | None) -> int | None:
     """A descriptor by which to add to the log; None where there is none, or none can be written."""
-    descriptor = None
-    if path is not None:
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-    try:
-        yield descriptor
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
+    if path is None:
+        return None
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, flags | os.O_NONBLOCK, 0o644)  # a pipe there would be waited for
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    return None
 
 
 def _printable(text: str) -> str:
@@ -226,6 +257,10 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _end(program: Program, connection: socket.socket) -> None:
+def _end(program: Program | None, connection: socket.socket, printed: Drain, log: int | None) -> None:
     connection.close()
-    program.close()
+    if program is not None:
+        program.close()
+    printed.stop()  # after the program's end: the log is whole
+    if log is not None:
+        os.close(log)

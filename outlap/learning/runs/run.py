@@ -17,7 +17,7 @@ import torch
 
 from outlap.cage.cage import Cage
 from outlap.driving.reward.reward import BUILT_IN
-from outlap.driving.reward.user_reward import OWN, keep_copy, opened_reward
+from outlap.driving.reward.user_reward import OWN, check_cage, keep_copy, opened_reward
 from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
 from outlap.learning.config import AnyTraining, PixelTrainingConfig, TrainingConfig
@@ -74,11 +74,12 @@ def train(
         The policy file's path.
 
     Raises:
-        OutlapError: the car could not run such a policy, the folder cannot be written or holds an unfinished run, or
-            the learning diverged; no policy file is left half-written.
+        OutlapError: the car could not run such a policy, the reward's cage cannot start, the folder cannot be written
+            or holds an unfinished run, or the learning diverged; no policy file is left half-written.
         StoppedError: ``control`` stopped the run, which can be resumed.
     """
     contract(config, car, seed).check_car(car, "a policy of this training file")  # now, not after minutes
+    check_cage(config.reward, config.caged)
     folder = RunFolder(out)
     folder.check_own()
     held = read_index(folder.checkpoint_folder)
@@ -113,6 +114,7 @@ def resume(out: Path, report: Report | None = None, control: Control | None = No
             f"the run in {out} was begun with {' and '.join(changed)}, so it cannot go on bit for bit: install that, "
             "or start a run in another folder."
         )
+    check_cage(held.config.reward, held.config.caged, resuming=True)
     with fitting(folder.checkpoint_folder):
         return _Run(held.config, held.car, folder, held.about.seed, report, control, elapsed).go(held.state)
 
