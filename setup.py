@@ -61,7 +61,6 @@ EXTRAS = {
         "pytest>=8",
         "pytest-timeout>=2.3",
         "pytest-xdist>=3.6,<4",
-        "pytest-rerunfailures>=15,<17",
         "ruff>=0.15,<1",
         "pyright[nodejs]>=1.1.400",
         "build>=1.2",

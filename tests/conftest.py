@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -55,13 +54,6 @@ TINY: dict[str, Any] = {
     },
     "validation": {"cars": 2, "tracks": ["oval"], "every": 2, "until_clean": 2, "last_cars": 6},
 }
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give live tests a second try: on a busy machine the gate rightly stops the car; what is wrong fails twice."""
-    for item in items:
-        if item.get_closest_marker("live") and os.environ.get("OUTLAP_FAULTS") != "full":
-            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")
