@@ -183,6 +183,7 @@ def test_the_built_in_reward_is_not_caged(refused: Refused, tiny_file: TinyFile,
         assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_strangers_reward_learns_in_the_cage_also_when_resumed(
     outlap: Callable, refused: Refused, tiny_file: TinyFile, tmp_path: Path
 ) -> None:

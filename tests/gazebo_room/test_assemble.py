@@ -14,6 +14,8 @@ from outlap.gazebo.world import write_world
 from outlap.track.formats import save_track
 from outlap.track.track import Track
 
+pytestmark = pytest.mark.slow
+
 CAR = """<?xml version="1.0"?><sdf version="1.9"><model name="racecar"><pose>9 9 9 0 0 0</pose>
 <link name="base_link"><sensor name="camera" type="camera"><camera><image><width>8</width><height>8</height></image>
 </camera></sensor></link></model></sdf>"""
@@ -250,7 +252,6 @@ def test_what_is_not_there_is_refused(tmp_path: Path, world: str, monkeypatch: p
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 def test_a_tracks_own_world_is_taken_while_it_is_the_tracks(ring: Track, tmp_path: Path) -> None:
     folder, scratch = tmp_path / "ring", tmp_path / "scratch"
     save_track(ring, folder / "track.yaml")

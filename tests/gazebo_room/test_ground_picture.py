@@ -21,6 +21,8 @@ from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 
+pytestmark = pytest.mark.slow
+
 ON, OFF = 0.008, 0.012  # m that a place is kept away from a line's edge, so that it shows one thing only
 
 

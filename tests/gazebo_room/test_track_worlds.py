@@ -28,6 +28,8 @@ from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import load_car
 
+pytestmark = pytest.mark.slow
+
 WORLDS = share_directory() / "worlds"
 Reader = Callable[..., list[str]]
 
@@ -48,7 +50,6 @@ def tokens(text: str) -> list[str | float]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", track_names())
 def test_each_shipped_track_has_its_world(name: str) -> None:
     track, folder = load_track(name), WORLDS / name

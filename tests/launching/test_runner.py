@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 Write = Callable[..., Path]
 Start = Callable[..., subprocess.Popen[str]]
 Python = Callable[[str], str]
@@ -97,7 +99,6 @@ def test_a_required_process_ended_by_a_signal_gives_128_and_its_number(
     assert result == 128 + signal.SIGKILL
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything(write: Write, start: Start, python: Python, number: signal.Signals) -> None:
     family = (
