@@ -228,6 +228,7 @@ def test_a_closed_actuator_may_be_closed_again(actuator: VescActuator) -> None:
     actuator.close()
 
 
+@pytest.mark.slow
 def test_the_stand_in_lets_the_motor_go_after_a_second_without_a_command(
     vesc: FakeVesc, actuator: VescActuator
 ) -> None:

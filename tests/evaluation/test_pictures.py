@@ -42,6 +42,7 @@ def test_a_picture_for_each_track_and_one_of_the_suite(ring: Track, car: Car, tm
         pictures.draw_all(blocked, [ring], found)
 
 
+@pytest.mark.slow
 def test_the_laps_of_a_heat_are_drawn_one_after_the_other(ring: Track, car: Car, tmp_path: Path) -> None:
     plan = Plan([ring], 1, [0], "off", OFF, {}, laps_in_a_row=3, from_line=True)
     found = assess(LineDriver(1.5), car, plan, 1, traced=True)
@@ -78,6 +79,7 @@ def test_the_reward_map_is_the_mean_of_the_steps_in_each_cell(ring: Track, car: 
     assert 0.02 < np.isfinite(cells).mean() < 0.3  # a ring of cells
 
 
+@pytest.mark.slow
 def test_a_reward_file_of_ones_own_is_shown(constant_policy: Constant, ring: Track, car: Car, tmp_path: Path) -> None:
     path = tmp_path / "reward.py"
     path.write_text("def reward_function(params):\n    return 3.0 + params['speed']\n")

@@ -136,6 +136,7 @@ def test_it_never_returns(ring: Track, car: Car, tmp_path: Path, measured: Measu
     measured("stopped", max(ended[name] - since[name] for name in cases), limit=5.0, injections=len(cases))
 
 
+@pytest.mark.slow
 def test_its_file_never_finishes_importing(
     ring: Track, car: Car, reward_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
 
+@pytest.mark.slow
 def test_nothing_drawn_is_the_plain_world_and_the_car_on_file(ring: Track, car: Car, tmp_path: Path) -> None:
     episode = draw_episode(OFF, ring, car, np.random.default_rng(0))
     assert episode.car == car

@@ -36,6 +36,7 @@ def test_arguments_are_listed() -> None:
     assert "simulator  (default: 'builtin'; one of: builtin, gazebo)" in result.stdout
 
 
+@pytest.mark.slow
 def test_mistakes_end_with_one_sentence(write: Write) -> None:
     path = write('<arg name="a" default=""/><executable cmd="echo"/>')
     for words, message in (
@@ -51,6 +52,7 @@ def test_mistakes_end_with_one_sentence(write: Write) -> None:
         assert message in result.stderr
 
 
+@pytest.mark.slow
 def test_a_domain_that_is_taken_is_told(write: Write, python: Callable[[str], str]) -> None:
     path = write(f"<executable name='x' {python('import time; print(1); time.sleep(60)')}/>")
     environment = {**os.environ, "ROS_DOMAIN_ID": "179"}

@@ -151,6 +151,7 @@ def test_a_job_that_cannot_be_sent_is_refused(function: Callable, argument: obje
 # Lost workers.
 
 
+@pytest.mark.slow
 def test_the_work_of_a_lost_worker_is_done_again_and_counted_once(tmp_path: Path) -> None:
     jobs = [Job(f"job {k}", functions.report_then_die_once, (tmp_path / str(k), 12, 7 * k)) for k in range(3)]
     (tmp_path / "2").touch()  # this one lives
@@ -192,6 +193,7 @@ def test_so_does_a_set_up() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_lost_worker_is_noticed_though_its_child_holds_the_connection(tmp_path: Path) -> None:
     begin = time.monotonic()
     jobs = [Job("job", functions.die_with_a_child_left, (tmp_path / "mark",))]
@@ -199,6 +201,7 @@ def test_a_lost_worker_is_noticed_though_its_child_holds_the_connection(tmp_path
     assert time.monotonic() < begin + 15  # the child stays for 20
 
 
+@pytest.mark.slow
 def test_a_program_without_a_guard_is_told(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(

@@ -302,6 +302,7 @@ def test_names_that_are_no_text(policy_path: Path, tmp_path: Path, name: bytes) 
         load_policy(path)
 
 
+@pytest.mark.slow
 def test_parts_of_a_good_file_with_a_right_digest(policy_path: Path, tmp_path: Path) -> None:
     """Signed mutants reach the parsers: each is refused in words, or still drives as its golden check says."""
     content = policy_path.read_bytes()

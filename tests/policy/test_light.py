@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from outlap.files import share_directory
 
 NODES = ("camera", "policy", "motor", "stopper", "hand", "joystick", "keyboard", "arm", "recorder")
@@ -37,6 +39,7 @@ def imported(path: Path) -> set[str]:
     return modules
 
 
+@pytest.mark.slow
 def test_what_a_car_runs_needs_nothing_heavy() -> None:
     modules = set().union(*(imported(share_directory() / "nodes" / f"{node}.py") for node in NODES))
     for room in ROOMS:

@@ -75,6 +75,7 @@ def test_progress_is_told_in_one_line(ring: Track, car: Car) -> None:
     assert race.progress() == "lap 1: 20%, 1.50 m/s so far, 59 s left of the time limit"
 
 
+@pytest.mark.slow
 def test_the_films_progress_is_told_now_and_then(
     race: Race, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_race_that_never_began_has_a_result_too(ring: Track, car: Car) -> None
     assert result.frame_to_actuator_ms.p50 is None
 
 
+@pytest.mark.slow
 def test_report_writes_what_was_promised_and_nothing_else(race: Race, tmp_path: Path) -> None:
     second = tmp_path / "elsewhere" / "second.json"
     report(race, race.result(), tmp_path / "out", second)

@@ -208,6 +208,7 @@ def test_a_car_that_was_not_seen_for_a_while_drove_on(drive: Drive) -> None:
 
 
 @pytest.mark.parametrize(("given", "limit"), [(0.0, LEAST_TIME_LIMIT), (7.0, 7.0)])
+@pytest.mark.slow
 def test_time_runs_out(ring: Track, car: Car, given: float, limit: float) -> None:
     drive = Drive(Referee(ring, car, laps=3, time_limit=given))
     assert drive.referee.time_limit == limit

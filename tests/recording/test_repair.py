@@ -138,6 +138,7 @@ def test_a_file_of_zeros_spoils_nothing_but_itself(recorded: Callable[[str, int]
     assert zeros.exists()
 
 
+@pytest.mark.slow
 def test_a_recorder_that_is_killed_loses_less_than_the_last_second(tmp_path: Path) -> None:
     folder = tmp_path / "drive"
     folder.mkdir()

@@ -61,6 +61,7 @@ def test_laps_from_rest_are_clean_and_nearly_the_fastest(tracks: TrackSet, follo
     assert ratio.mean() < 1.08  # a standing start is 0.03 of it
 
 
+@pytest.mark.slow
 def test_it_comes_back_to_the_line_from_anywhere_on_the_road(tracks: TrackSet, follower: LineFollower) -> None:
     rng = np.random.default_rng(1)
     index = np.repeat(np.arange(4), 2 * STARTS)

@@ -128,6 +128,7 @@ def test_a_reversed_track_takes_the_same_time() -> None:
     assert there == pytest.approx(back, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_tighter_margin_and_a_slower_car_take_longer() -> None:
     track = load_track("oval")
     best = fastest_line(track, CAR).lap_time
