@@ -51,7 +51,7 @@ def test_arm_and_disarm_from_the_command_line(
 ) -> None:
     refused = command("arm")
     assert refused.returncode == 1
-    assert refused.stdout.startswith("arming refused: ")
+    assert "arming refused: " in refused.stdout  # the middleware may have printed something, too
     link.drive()
     assert (command("disarm").returncode, link.stays_neutral(0.3)) == (0, True)
     for _ in range(5):  # on a busy machine the hand may find its joystick late, and let the car go

@@ -69,7 +69,8 @@ def test_outlap_race_drives_clean_laps_and_leaves_its_results(command: list[str]
     result = Result.model_validate_json((tmp_path / "out" / "result.json").read_text())
     assert result.completed
     assert result.clean_laps == len(result.laps) == 2
-    assert all(4.0 < lap.time_s < 6.5 for lap in result.laps)
+    # On a busy machine the gate may stop the car; it stands for a second then, and is armed again.
+    assert all(4.0 < lap.time_s < 6.5 + 4.0 * len(result.stops) for lap in result.laps)
     assert len(result.policy_digest) == 64
     assert result.frame_to_actuator_ms.count > 100
     assert json.loads((tmp_path / "r.json").read_text())["completed"] is True
