@@ -23,7 +23,7 @@ demo: $(VENV)/.demo ## Train a camera policy and race it; TRACK= names the track
 test: $(VENV)/.test ## Run the tests
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
-quick: $(VENV)/.test ## Run the tests that are neither live nor slow, in about a minute
+quick: $(VENV)/.test ## Run the tests that are neither live nor slow, in a minute and a half
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not live and not slow"
 
 faults: $(VENV)/.test ## Inject all twenty faults at full length, about half an hour, and print the table; docs/faults.md
