@@ -36,7 +36,7 @@ from .messages import CURRENT, LATEST, RECORD, STREAM
 from .unheard import tell_of_unheard
 
 MessageT = TypeVar("MessageT")
-# Readers that deliberately read with a quality of their own, for the reasons that stand at DEEPER below.
+# Readers that deliberately read with a quality of their own, for the reasons that stand below, where they are named.
 Reader = Literal["recorder", "lesson", "newest"]
 
 # The recorder's are deeper than of those who act on a message: a moment's delay must not make a hole in a recording.
