@@ -54,7 +54,7 @@ class Summary(Record):
 
 
 class ValidationLap(Record):
-    """One lap of ``evaluation.json``."""
+    """One lap of a validation, from a standing start; those of the last one stand in ``evaluation.json``."""
 
     track: str
     start_m: float  # where on the lap it began

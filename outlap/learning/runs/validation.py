@@ -19,6 +19,7 @@ from outlap.driving.laps import time_limit
 from outlap.driving.task import DrivingTask
 from outlap.driving.task_config import TaskConfig
 from outlap.learning.networks.student import Exported, Student
+from outlap.learning.runs.records import ValidationLap
 from outlap.learning.settings import ValidationConfig
 from outlap.policy.contract import Contract
 from outlap.policy.runtime import BatchDriver, Policy
@@ -27,14 +28,6 @@ from outlap.simulation.clock import LIVE_DELAY, TICK
 from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
-
-
-class ValidationLap(NamedTuple):
-    """One lap from a standing start."""
-
-    track: str
-    start_m: float  # m, where on the lap it began
-    lap_time_s: float | None  # s; None where it was not clean: the car left the road, stood still or was too slow
 
 
 class Score(NamedTuple):
@@ -124,7 +117,11 @@ class Validation:
             driving &= ~(judged.left_road | judged.stuck) & (time < limit)
         clean = np.isfinite(lap_time)
         laps = tuple(
-            ValidationLap(name, round(float(start), 3), round(float(time), 3) if np.isfinite(time) else None)
+            ValidationLap(
+                track=name,
+                start_m=round(float(start), 3),
+                lap_time_s=round(float(time), 3) if np.isfinite(time) else None,
+            )
             for name, start, time in zip(self._names, self._start, lap_time, strict=True)
         )
         return Score(float(clean.mean()), float(lap_time[clean].mean()) if clean.any() else math.inf, laps)
