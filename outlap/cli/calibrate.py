@@ -196,7 +196,7 @@ def undo(car: CarFile) -> None:
 def _moving(car: str, out: Path | None, find: Callable[[Car, Rig, Dialog], Changes]) -> None:
     """A step that moves the car: ``find`` measures and returns what to write."""
     from outlap.calibration.rig import opened_rig
-    from outlap.cli.terminal import Terminal
+    from outlap.cli.shared.terminal import Terminal
     from outlap.vehicle.car import load_car
 
     source, target = _places(car, out)
@@ -211,7 +211,7 @@ def _moving(car: str, out: Path | None, find: Callable[[Car, Rig, Dialog], Chang
 def _dialog(yes: bool, pictures: Path | None) -> Iterator[Dialog]:
     """The person at the terminal; with --pictures and --yes nobody."""
     from outlap.calibration.dialog import Unattended
-    from outlap.cli.terminal import Terminal
+    from outlap.cli.shared.terminal import Terminal
     from outlap.errors import OutlapError
 
     if not yes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from outlap.cli.laps import Both, CarName, FromLine, InARow, Jobs, Seeds, Tracks, Trials, Varied
+from outlap.cli.shared.laps import Both, CarName, FromLine, InARow, Jobs, Seeds, Tracks, Trials, Varied
 
 if TYPE_CHECKING:
     from outlap.evaluation.compare import Comparisons
@@ -37,7 +37,7 @@ def compare(
     from outlap.vehicle.car import load_car
 
     described = load_car(car)  # before the slow imports
-    from outlap.cli.laps import counting, driver_of, plan_of
+    from outlap.cli.shared.laps import counting, driver_of, plan_of
     from outlap.errors import OutlapError
     from outlap.files import write_atomic
     from outlap.racing.preflight import check_file
@@ -84,7 +84,7 @@ def _print(result: Comparisons, laps: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from outlap.cli.laps import listed, percent, seconds, trials_word
+    from outlap.cli.shared.laps import listed, percent, seconds, trials_word
 
     console, letters = Console(), [chr(ord("A") + k) for k in range(len(result.sides))]
     table = Table("", "policy", "clean", "mean lap")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outlap.cli.footage import CameraFile, CameraHeight, Focal, Footage, Part, Pitch, Strip
-from outlap.cli.laps import Both, CarName, FromLine, InARow, Jobs, Seeds, Tracks, Trials, Varied
+from outlap.cli.shared.laps import Both, CarName, FromLine, InARow, Jobs, Seeds, Tracks, Trials, Varied
 
 if TYPE_CHECKING:
     from outlap.evaluation.report import Evaluation
@@ -66,7 +66,7 @@ def evaluate(
     from outlap.vehicle.car import load_car
 
     described = load_car(car)  # before the slow imports
-    from outlap.cli.laps import counting, driver_of, plan_of
+    from outlap.cli.shared.laps import counting, driver_of, plan_of
     from outlap.errors import OutlapError
     from outlap.evaluation.suite import chosen, load_suite
     from outlap.files import write_atomic
@@ -103,7 +103,7 @@ def evaluate(
 
 
 def _trials(result: Evaluation) -> str:
-    from outlap.cli.laps import trials_word
+    from outlap.cli.shared.laps import trials_word
 
     return trials_word(result.laps_in_a_row, result.from_line)
 
@@ -125,7 +125,7 @@ def _print(result: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    from outlap.cli.laps import listed, percent, ratio, seconds
+    from outlap.cli.shared.laps import listed, percent, ratio, seconds
 
     console = Console()
     table = Table(Column("track", overflow="fold"), "clean", "completed", "off track", "mean lap", "÷ optimal")

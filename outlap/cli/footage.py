@@ -76,7 +76,7 @@ def evaluate_footage(
 
     from rich.console import Console
 
-    from outlap.cli.progress import bars
+    from outlap.cli.shared.progress import bars
     from outlap.errors import OutlapError
     from outlap.files import write_atomic
     from outlap.footage.assess import assess, read_tubs

@@ -45,7 +45,7 @@ def replay(
     """
     from rich.console import Console
 
-    from outlap.cli.progress import bars
+    from outlap.cli.shared.progress import bars
     from outlap.files import write_atomic
     from outlap.policy.file import load_policy
     from outlap.racing.preflight import check_file

@@ -46,7 +46,7 @@ def _print(infos: list[RunInfo]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from outlap.cli.laps import seconds
+    from outlap.cli.shared.laps import seconds
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("run", overflow="fold")

@@ -142,7 +142,7 @@ def _prepare() -> None:
 
 def _shown(out: Path, title: str, work: Callable[[Report, Control], Path]) -> Path:
     """Do the work with bars on a terminal, or lines in a log; Ctrl-C stops it between two steps."""
-    from outlap.cli.progress import TrainingDisplay
+    from outlap.cli.shared.progress import TrainingDisplay
     from outlap.learning.runs.control import Control, StoppedError
 
     control = Control()

@@ -34,7 +34,7 @@ FILE_STEPS = 40  # about as many steps of writing files as an iteration or two t
 
 # Children are forked from a process that has imported everything and computed nothing.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["outlap.learning.runs.run", "outlap.cli.progress"])
+PROCESSES.set_forkserver_preload(["outlap.learning.runs.run", "outlap.cli.shared.progress"])
 
 
 def go_on(config: dict[str, Any], car: Car, out: Path, tell: Connection, deadly: int | None) -> None:

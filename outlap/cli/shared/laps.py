@@ -105,7 +105,7 @@ def counting(total: int) -> Iterator[Callable[[int], None]]:
     """A bar over ``total`` laps; gives what to call with the number of laps that ended."""
     from rich.console import Console
 
-    from outlap.cli.progress import bars
+    from outlap.cli.shared.progress import bars
 
     with bars(Console(stderr=True)) as display:
         bar = display.add_task("laps", total=total, note="")
