@@ -75,10 +75,10 @@ def assess(
         OutlapError: what is wrong with the plan, before any lap is driven; a policy file was exchanged meanwhile; or
             the reward file is at fault.
     """
-    laps = planned(plan.tracks, plan.trials, plan.seeds, plan.laps_in_a_row, plan.from_line)
+    plans = planned(plan.tracks, plan.trials, plan.seeds, plan.laps_in_a_row, plan.from_line)
     disturbances = {name: disturbed(plan.randomization, name, row) for name, row in plan.rows.items()}
-    tasks = [Task(driver, plan.randomization, laps, traced, reward if traced else None)]
-    tasks += [Task(driver, randomization, laps) for randomization in disturbances.values()]
+    tasks = [Task(driver, plan.randomization, plans, traced, reward if traced else None)]
+    tasks += [Task(driver, randomization, plans) for randomization in disturbances.values()]
     over = threading.Event()
     with ThreadPoolExecutor(1) as aside:
         # Beside the laps: this process otherwise only waits for the others.

@@ -38,7 +38,7 @@ FULL = 0.85  # part of a batch's cars still driving, below which the others are 
 S, X, Y, SPEED, CURVATURE, WANTED_SPEED, REWARD = range(7)  # m, m, m, m/s, 1/m asked for, m/s asked for, –
 
 
-class Start(NamedTuple):
+class PlannedTrial(NamedTuple):
     """One trial to be driven."""
 
     track: int  # index of the track
@@ -75,15 +75,17 @@ class Trace:
 
 def planned(
     tracks: Sequence[Track], trials: int, seeds: Sequence[int], laps: int = 1, from_line: bool = False
-) -> list[Start]:
+) -> list[PlannedTrial]:
     """Every trial of an evaluation: ``trials`` on each track with each seed, of ``laps`` laps in a row."""
-    return [Start(k, seed, i, laps, from_line) for k in range(len(tracks)) for seed in seeds for i in range(trials)]
+    return [
+        PlannedTrial(k, seed, i, laps, from_line) for k in range(len(tracks)) for seed in seeds for i in range(trials)
+    ]
 
 
-def batches(tracks: Sequence[Track], laps: Sequence[Start], most: int = BATCH) -> list[list[Start]]:
+def batches(tracks: Sequence[Track], plans: Sequence[PlannedTrial], most: int = BATCH) -> list[list[PlannedTrial]]:
     """The trials dealt out to batches that take about as long as each other."""
     length = TrackSet(tracks).length
-    order = sorted(laps, key=lambda lap: (-length[lap.track], lap))
+    order = sorted(plans, key=lambda plan: (-length[plan.track], plan))
     count = -(-len(order) // most)
     return [order[k::count] for k in range(count)]
 
@@ -91,7 +93,7 @@ def batches(tracks: Sequence[Track], laps: Sequence[Start], most: int = BATCH) -
 def drive(
     pilot: Pilot,
     tracks: Sequence[Track],
-    laps: Sequence[Start],
+    plans: Sequence[PlannedTrial],
     car: Car,
     randomization: Randomization,
     report: Callable[[int], None] | None = None,
@@ -99,28 +101,28 @@ def drive(
     reward: Path | None = None,
     threads: bool = True,
 ) -> tuple[list[Trial], list[Trace]]:
-    """Drive ``laps`` all at once.
+    """Drive ``plans`` all at once.
 
     Args:
         pilot: who drives.
-        tracks: the tracks that the laps' indices mean.
-        laps: what to drive.
+        tracks: the tracks that the plans' indices mean.
+        plans: what to drive.
         car: the car.
         randomization: of looks, cameras and cars. Unless it says how late commands are, they take effect 1 or 2 ticks
             late, as on a live graph.
-        report: called with the number of laps that ended since its last call.
+        report: called with the number of trials that ended since its last call.
         traced: keep every step; otherwise there are no traces.
         reward: Python file whose rewards the traces hold; by default they hold the built-in one, speed along the lap.
         threads: draw pictures on all cores.
 
     Returns:
-        trials, and traces or nothing, in the laps' order.
+        trials, and traces or nothing, in the plans' order.
 
     Raises:
         OutlapError: the reward file is at fault.
     """
-    batch = _Batch(pilot, tracks, laps, car, randomization, traced, reward, threads)
-    left = len(laps)
+    batch = _Batch(pilot, tracks, plans, car, randomization, traced, reward, threads)
+    left = len(plans)
     try:
         while left:
             batch.step()
@@ -133,29 +135,29 @@ def drive(
 
 
 class _Batch:
-    """Laps as they are driven: arrays with an entry a lap, and a fleet with a car for each that still drives."""
+    """Trials as they are driven: arrays with an entry a trial, and a fleet with a car for each that still drives."""
 
     def __init__(
         self,
         pilot: Pilot,
         tracks: Sequence[Track],
-        laps: Sequence[Start],
+        plans: Sequence[PlannedTrial],
         car: Car,
         randomization: Randomization,
         traced: bool,
         reward: Path | None,
         threads: bool,
     ) -> None:
-        used = sorted({lap.track for lap in laps})  # each track costs a map
+        used = sorted({plan.track for plan in plans})  # each track costs a map
         self.tracks = TrackSet([tracks[k] for k in used])
-        self.laps, n = list(laps), len(laps)
-        self.at = np.arange(n)  # the lap that each car of the fleet drives
-        self.running = np.ones(n, dtype=bool)  # cars whose lap has not ended
-        self.track = np.searchsorted(used, [lap.track for lap in laps])
+        self.plans, n = list(plans), len(plans)
+        self.at = np.arange(n)  # the trial that each car of the fleet drives
+        self.running = np.ones(n, dtype=bool)  # cars whose trial has not ended
+        self.track = np.searchsorted(used, [plan.track for plan in plans])
         self.length = self.tracks.length[self.track]
         names = [zlib.crc32(one.name.encode()) for one in self.tracks.tracks]
         draws = [
-            np.random.default_rng([names[k], lap.seed, lap.number]) for k, lap in zip(self.track, laps, strict=True)
+            np.random.default_rng([names[k], plan.seed, plan.number]) for k, plan in zip(self.track, plans, strict=True)
         ]
         config = pilot.task_config()
         self.period = config.ticks * TICK
@@ -167,7 +169,7 @@ class _Batch:
         )
         # Drawn for heats, too, so that what else is random about a trial does not depend on where it begins.
         anywhere = np.array([rng.random() for rng in draws]) * self.length
-        self.start = np.where([lap.from_line for lap in laps], 0.0, anywhere)
+        self.start = np.where([plan.from_line for plan in plans], 0.0, anywhere)
         self.fleet.delay[:] = [rng.integers(LIVE_DELAY[0], LIVE_DELAY[1] + 1) for rng in draws]
         for row, rng in enumerate(draws):
             rows = np.array([row])
@@ -175,17 +177,17 @@ class _Batch:
             if self.eyes is not None:
                 self.eyes.reset(rows, rng)
         self.crew = pilot.crew(self.fleet, self.eyes)
-        self.wanted = np.array([lap.laps for lap in laps])
+        self.wanted = np.array([plan.laps for plan in plans])
         self.limit = time_limit(self.length, self.wanted)  # s
         self.time, self.distance = np.zeros(n), np.zeros(n)  # s, m
-        self.driven: list[list[Lap]] = [[] for _ in laps]
+        self.driven: list[list[Lap]] = [[] for _ in plans]
         self.put_back = np.zeros(n, dtype=np.int64)  # times that a car was stuck
-        self.left_road: list[list[tuple[float, float, float]]] = [[] for _ in laps]
+        self.left_road: list[list[tuple[float, float, float]]] = [[] for _ in plans]
         self.steps: list[tuple[NDArray[np.int64], NDArray[np.float32]]] | None = [] if traced else None
 
     @property
     def left(self) -> int:
-        """How many laps have not ended."""
+        """How many trials have not ended."""
         return int(np.count_nonzero(self.running))
 
     def step(self) -> None:
@@ -228,7 +230,7 @@ class _Batch:
         self.crew.reset(helped)
 
     def _shrink(self) -> None:
-        """Drop the cars whose laps have ended."""
+        """Drop the cars whose trials have ended."""
         rows = np.flatnonzero(self.running)
         self.at, self.running = self.at[rows], self.running[rows]
         self.task.keep(rows)
@@ -242,15 +244,15 @@ class _Batch:
             self.reward.close()
 
     def trials(self) -> list[Trial]:
-        """What became of each lap."""
+        """What became of each trial."""
         return [
             Trial(
                 track=self.tracks.tracks[self.track[i]].name,
-                seed=lap.seed,
-                number=lap.number,
-                completed=len(self.driven[i]) == lap.laps,
-                clean=len(self.driven[i]) == lap.laps and all(one.clean for one in self.driven[i]),
-                lap_time_s=mean_lap_time(self.driven[i], 3) if len(self.driven[i]) == lap.laps else None,
+                seed=plan.seed,
+                number=plan.number,
+                completed=len(self.driven[i]) == plan.laps,
+                clean=len(self.driven[i]) == plan.laps and all(one.clean for one in self.driven[i]),
+                lap_time_s=mean_lap_time(self.driven[i], 3) if len(self.driven[i]) == plan.laps else None,
                 off_track=len(self.left_road[i]),
                 put_back=int(self.put_back[i]),
                 laps=self.driven[i],
@@ -258,7 +260,7 @@ class _Batch:
                 start_m=round(float(self.start[i]), 3),
                 mean_speed=round(float(self.distance[i] / self.time[i]), 3),
             )
-            for i, lap in enumerate(self.laps)
+            for i, plan in enumerate(self.plans)
         ]
 
     def traces(self) -> list[Trace]:
@@ -267,5 +269,5 @@ class _Batch:
             return []
         at, rows = (np.concatenate(part) for part in zip(*self.steps, strict=True))
         order = np.argsort(at, kind="stable")
-        parts = np.split(rows[order], np.cumsum(np.bincount(at, minlength=len(self.laps)))[:-1])
+        parts = np.split(rows[order], np.cumsum(np.bincount(at, minlength=len(self.plans)))[:-1])
         return [Trace(self.tracks.tracks[k].name, part) for k, part in zip(self.track, parts, strict=True)]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from outlap.driving.choice import Driver
 from outlap.driving.pilots import Pilot
-from outlap.evaluation.laps import BATCH, Start, Trace, Trial, batches, drive
+from outlap.evaluation.laps import BATCH, PlannedTrial, Trace, Trial, batches, drive
 from outlap.launching.jobs.executor import Executor, Job, Setup, ThisProcess, Worker
 from outlap.launching.jobs.processes import LocalProcesses
 from outlap.simulation.randomization import Randomization
@@ -21,18 +21,18 @@ WORTH = 24  # laps; a process of its own for fewer takes longer to start than to
 
 
 class Task(NamedTuple):
-    """Laps to be driven under one randomization."""
+    """Trials to be driven under one randomization."""
 
     driver: Driver
     randomization: Randomization
-    laps: Sequence[Start]
+    plans: Sequence[PlannedTrial]
     traced: bool = False
     reward: Path | None = None  # a user's file, for the traces; the built-in one without it
 
 
 @dataclass
 class Driven:
-    """What became of a task, in the order of its laps."""
+    """What became of a task, in the order of its plans."""
 
     trials: list[Trial] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
@@ -55,38 +55,40 @@ def drive_all(
 
     Args:
         tasks: what to drive.
-        tracks: the tracks that the laps' indices mean.
+        tracks: the tracks that the plans' indices mean.
         car: the car.
         jobs: processes that share the laps; results do not depend on it.
-        report: called now and then with the number of laps that have ended since its last call.
+        report: called now and then with the number of trials that have ended since its last call.
         warn: called with a sentence when a process was lost and its laps are driven again; by default it goes to the
             standard error.
 
     Raises:
         OutlapError: a policy file is refused, or processes die again and again.
     """
-    total = sum(len(task.laps) for task in tasks)
+    total = sum(len(task.plans) for task in tasks)
     processes = min(jobs, -(-total // WORTH))
     rounds = -(-total // (BATCH * processes))
     size = max(-(-total // (rounds * processes)), 1)
-    parts = [(k, laps) for k, task in enumerate(tasks) for laps in batches(tracks, task.laps, size)]
+    parts = [(k, plans) for k, task in enumerate(tasks) for plans in batches(tracks, task.plans, size)]
     calls = [
-        Job(f"part {i} of {len(parts)} of the laps", _drive_part, (k, laps)) for i, (k, laps) in enumerate(parts, 1)
+        Job(f"part {i} of {len(parts)} of the laps", _drive_part, (k, plans)) for i, (k, plans) in enumerate(parts, 1)
     ]
     executor: Executor = ThisProcess() if processes == 1 else LocalProcesses(processes)
     threads = processes == 1 < jobs  # those beside it have nothing to do
     setup = Setup(_Common, (tuple(tasks), tuple(tracks), car, threads))
     results = executor.run(calls, setup, report, warn)
     return [
-        _in_order(task.laps, [(laps, found) for (i, laps), found in zip(parts, results, strict=True) if i == k])
+        _in_order(task.plans, [(plans, found) for (i, plans), found in zip(parts, results, strict=True) if i == k])
         for k, task in enumerate(tasks)
     ]
 
 
-def _in_order(laps: Sequence[Start], parts: list[tuple[list[Start], tuple[list[Trial], list[Trace]]]]) -> Driven:
-    trials = {lap: trial for part, (found, _) in parts for lap, trial in zip(part, found, strict=True)}
-    traces = {lap: trace for part, (_, found) in parts if found for lap, trace in zip(part, found, strict=True)}
-    return Driven([trials[lap] for lap in laps], [traces[lap] for lap in laps if lap in traces])
+def _in_order(
+    plans: Sequence[PlannedTrial], parts: list[tuple[list[PlannedTrial], tuple[list[Trial], list[Trace]]]]
+) -> Driven:
+    trials = {plan: trial for part, (found, _) in parts for plan, trial in zip(part, found, strict=True)}
+    traces = {plan: trace for part, (_, found) in parts if found for plan, trace in zip(part, found, strict=True)}
+    return Driven([trials[plan] for plan in plans], [traces[plan] for plan in plans if plan in traces])
 
 
 class _Common:
@@ -103,14 +105,14 @@ class _Common:
         return self._pilots[driver]
 
 
-def _drive_part(worker: Worker, k: int, laps: list[Start]) -> tuple[list[Trial], list[Trace]]:
-    """Drive some laps of task ``k``."""
+def _drive_part(worker: Worker, k: int, plans: list[PlannedTrial]) -> tuple[list[Trial], list[Trace]]:
+    """Drive some trials of task ``k``."""
     common: _Common = worker.prepared
     task = common.tasks[k]
     return drive(
         common.pilot(task.driver),
         common.tracks,
-        laps,
+        plans,
         common.car,
         task.randomization,
         worker.report,

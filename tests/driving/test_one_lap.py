@@ -15,7 +15,7 @@ from outlap.driving.laps import Lap
 from outlap.driving.pilots import Crew, LinePilot
 from outlap.driving.task import TEACHER_INPUTS
 from outlap.driving.task_config import TaskConfig
-from outlap.evaluation.laps import Start, Trial, drive
+from outlap.evaluation.laps import PlannedTrial, Trial, drive
 from outlap.learning.config import TrainingConfig
 from outlap.learning.live.coach import Coach, Outcome
 from outlap.learning.live.moments import SECOND, Moment
@@ -105,7 +105,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.float64]]:
 
 def heat(oval: Track, car: Car, pilot: Recorded) -> Trial:
     """An evaluation's."""
-    (trial,), _ = drive(pilot, [oval], [Start(0, 0, 0, LAPS, True)], car, LATE)
+    (trial,), _ = drive(pilot, [oval], [PlannedTrial(0, 0, 0, LAPS, True)], car, LATE)
     return trial
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from outlap.driving.laps import LEAST_TIME
 from outlap.driving.pilots import LinePilot, PolicyPilot
-from outlap.evaluation.laps import SPEED, S, Start, Trial, X, Y, batches, drive, planned
+from outlap.evaluation.laps import SPEED, PlannedTrial, S, Trial, X, Y, batches, drive, planned
 from outlap.policy.file import load_policy
 from outlap.simulation.randomization import OFF, load_randomization
 from outlap.track.formats import load_track
@@ -95,7 +95,7 @@ def test_batches_hold_every_lap_once_and_are_alike(ring: Track, car: Car) -> Non
 
 def test_traces_hold_every_step_of_a_lap(constant_policy: Constant, ring: Track, car: Car) -> None:
     pilot = PolicyPilot(load_policy(constant_policy(1 / 1.2, 1.5), car=car))
-    trials, traces = drive(pilot, [ring], [Start(0, 0, 0), Start(0, 0, 1)], car, OFF, traced=True)
+    trials, traces = drive(pilot, [ring], [PlannedTrial(0, 0, 0), PlannedTrial(0, 0, 1)], car, OFF, traced=True)
     ring_length = float(TrackSet([ring]).length[0])
     for trial, trace in zip(trials, traces, strict=True):
         time = trial.lap_time_s
@@ -105,7 +105,7 @@ def test_traces_hold_every_step_of_a_lap(constant_policy: Constant, ring: Track,
         assert (trace.rows[0, S] - trial.start_m) % ring_length == pytest.approx(car.axles.wheelbase / 2, abs=2e-3)
         assert trace.rows[0, SPEED] == 0
         assert np.hypot(trace.rows[:, X], trace.rows[:, Y]) == pytest.approx(np.full(len(trace.rows), 1.2), abs=0.3)
-    assert drive(pilot, [ring], [Start(0, 0, 0)], car, OFF)[1] == []
+    assert drive(pilot, [ring], [PlannedTrial(0, 0, 0)], car, OFF)[1] == []
 
 
 def test_the_line_follower_laps_without_looking(ring: Track, car: Car) -> None:
