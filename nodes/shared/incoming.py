@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 
+from outlap.vehicle.motion import Motion
+
 from . import topics
 from .messages import to_pixels, to_place
 from .topics import Topic
@@ -30,17 +32,6 @@ class Sent(NamedTuple):
 
     steering: float  # rad, left positive
     wheel_speed: float  # rad/s
-
-
-class Motion(NamedTuple):
-    """Where base_link is and how it moves."""
-
-    x: float  # m
-    y: float  # m
-    yaw: float  # rad
-    speed: float  # m/s, forward
-    lateral_speed: float  # m/s, to the left
-    yaw_rate: float  # rad/s
 
 
 class Incoming:

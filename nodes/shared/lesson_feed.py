@@ -9,7 +9,7 @@ from sensor_msgs.msg import Image, JointState
 
 from outlap.errors import OutlapError
 from outlap.learning.live.lesson import Lesson
-from outlap.learning.live.moments import Motion, Pairing
+from outlap.learning.live.moments import Pairing
 from outlap.vehicle.car import Car
 from outlap.vehicle.command import wanted_curvature
 
@@ -88,7 +88,7 @@ class Hearing:
         motion = self._incoming.motion(message)
         if motion is None:
             return
-        self.pairing.odometry(to_nanoseconds(message.header.stamp), Motion(*motion))
+        self.pairing.odometry(to_nanoseconds(message.header.stamp), motion)
         for moment in self.pairing.take():
             self._lesson.add(moment)
 

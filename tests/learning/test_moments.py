@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from outlap.learning.live.moments import SECOND, Motion, Pairing
+from outlap.learning.live.moments import SECOND, Pairing
 from outlap.policy.contract import Contract
 from outlap.policy.file import load_policy
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
+from outlap.vehicle.motion import Motion
 
 FRAME, TICK = SECOND // 30, SECOND // 100  # ns
 PICTURE = np.zeros((48, 80), np.uint8)

@@ -14,7 +14,7 @@ import rclpy
 from geometry_msgs.msg import Point, Pose, Quaternion
 from nav_msgs.msg import Odometry
 from outlap_nodes.shared import topics
-from outlap_nodes.shared.incoming import Incoming, Motion, Sent
+from outlap_nodes.shared.incoming import Incoming, Sent
 from outlap_nodes.shared.messages import (
     to_image,
     to_pixels,
@@ -27,6 +27,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 
 from outlap.files import share_directory
+from outlap.vehicle.motion import Motion
 
 BAD = (math.nan, math.inf, -math.inf)
 

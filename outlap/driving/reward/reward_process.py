@@ -248,7 +248,7 @@ class _Log(io.TextIOBase):
 
     def __init__(self, descriptor: int | None) -> None:
         self._left = LOG_LIMIT
-        # As long as the log is.
+        # By descriptor, which pathlib does not open, and for as long as the log is there.
         self._file = None if descriptor is None else open(descriptor, "a", encoding="utf-8", buffering=1)  # noqa: PTH123, SIM115
 
     def writable(self) -> bool:

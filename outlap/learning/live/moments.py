@@ -18,6 +18,7 @@ from outlap.policy.runtime import MAX_GAP
 from outlap.vehicle import dynamics
 from outlap.vehicle.car import Car
 from outlap.vehicle.command import STANDSTILL
+from outlap.vehicle.motion import Motion
 
 SECOND = 1_000_000_000  # ns
 PATIENCE = SECOND // 4  # of the simulator's time, that a picture waits for what belongs to it
@@ -25,17 +26,6 @@ APART = SECOND // 10  # between two odometry messages, beyond which nothing betw
 HELD = 512  # messages of each topic that are remembered
 STEP = 1 / 240  # s, of following the servo
 ALIKE = 1e-3  # m/s between the commanded speed and the one sent, below which they are the same
-
-
-class Motion(NamedTuple):
-    """Ground truth of base_link."""
-
-    x: float  # m
-    y: float  # m
-    yaw: float  # rad
-    speed: float  # m/s, forward
-    lateral: float  # m/s, to the left
-    yaw_rate: float  # rad/s
 
 
 class Moment(NamedTuple):
@@ -160,7 +150,7 @@ class Pairing:
         state = np.zeros(dynamics.STATE_SIZE)
         state[[dynamics.X, dynamics.Y, dynamics.YAW]] = motion.x, motion.y, motion.yaw
         state[dynamics.SPEED], state[dynamics.YAW_RATE] = motion.speed, motion.yaw_rate
-        state[dynamics.LATERAL] = motion.lateral + self._car.body.centre_of_mass * motion.yaw_rate
+        state[dynamics.LATERAL] = motion.lateral_speed + self._car.body.centre_of_mass * motion.yaw_rate
         state[dynamics.STEERING] = self._steering(stamp)
         return Moment(stamp, picture, np.clip(commands, (-1, 0), (1, 1)).astype(np.float32), state, age)
 
