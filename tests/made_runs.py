@@ -9,7 +9,7 @@ import numpy as np
 
 from outlap.learning.runs.checkpoint import save_checkpoint
 from outlap.learning.runs.folder import RunFolder
-from outlap.learning.runs.records import About, Evaluation, Reached, Summary, ValidationLap
+from outlap.learning.runs.records import About, Reached, RunEvaluation, Summary, ValidationLap
 
 VERSIONS = {"outlap": "0.1.0", "numpy": "2"}
 
@@ -43,6 +43,6 @@ def make_run(path: Path, finished: bool = True, seed: int = 7) -> RunFolder:
         )
         folder.summary_file.write_text(summary.text(indent=2))
         lap = ValidationLap(track="oval", start_m=0.0, lap_time_s=8.5)
-        evaluation = Evaluation(clean_fraction=0.75, mean_lap_time_s=8.5, randomization="here", laps=(lap,))
+        evaluation = RunEvaluation(clean_fraction=0.75, mean_lap_time_s=8.5, randomization="here", laps=(lap,))
         folder.evaluation_file.write_text(evaluation.text(indent=1))
     return folder

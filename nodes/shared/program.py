@@ -27,7 +27,7 @@ from outlap.errors import OutlapError
 from outlap.files import Model, read_yaml, share_directory, validate
 
 from . import topics
-from .statuses import Status, to_message
+from .statuses import NodeStatus, to_message
 from .transport import choose_transport
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -94,7 +94,7 @@ def read_parameters(node: Node, model: type[ModelT]) -> ModelT:
 class Diagnostics:
     """Publishes a node's status on diagnostics each second, and at once when asked."""
 
-    def __init__(self, node: Node, status: Callable[[], tuple[bytes, str, Status]]) -> None:
+    def __init__(self, node: Node, status: Callable[[], tuple[bytes, str, NodeStatus]]) -> None:
         self._node, self._status = node, status
         self._publisher = topics.DIAGNOSTICS.publisher(node)
         self._timer = node.create_timer(1.0, self.publish, clock=steady_clock())

@@ -19,7 +19,7 @@ from rclpy.node import Node
 Measured = Annotated[float | None, BeforeValidator(lambda value: None if value == "None" else value)]
 
 
-class Status(BaseModel):
+class NodeStatus(BaseModel):
     """The values of one node's status; keys that a model does not have are kept in ``more``, and follow the others."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=True)
@@ -46,7 +46,7 @@ class Status(BaseModel):
         return cls.model_validate({value.key: value.value for value in status.values})
 
 
-class MotorStatus(Status):
+class MotorStatus(NodeStatus):
     """The motor; more: what its actuator says of itself."""
 
     speaker = "motor"
@@ -59,7 +59,7 @@ class MotorStatus(Status):
     steering: float  # rad, sent
 
 
-class PolicyStatus(Status):
+class PolicyStatus(NodeStatus):
     """The policy."""
 
     speaker = "policy"
@@ -70,7 +70,7 @@ class PolicyStatus(Status):
     refused: str = ""  # likewise: what is wrong with the file that lies there
 
 
-class CameraStatus(Status):
+class CameraStatus(NodeStatus):
     """The camera."""
 
     speaker = "camera"
@@ -78,7 +78,7 @@ class CameraStatus(Status):
     coverage: float  # part of the canonical view that the lens sees
 
 
-class HandStatus(Status):
+class HandStatus(NodeStatus):
     """What makes commands of a joystick."""
 
     speaker = "hand"
@@ -86,7 +86,7 @@ class HandStatus(Status):
     drives: bool
 
 
-class JoystickStatus(Status):
+class JoystickStatus(NodeStatus):
     """The joystick's device."""
 
     speaker = "joystick"
@@ -95,7 +95,7 @@ class JoystickStatus(Status):
     buttons: int
 
 
-class SimulatorStatus(Status):
+class SimulatorStatus(NodeStatus):
     """The built-in simulator."""
 
     speaker = "simulator"
@@ -103,14 +103,14 @@ class SimulatorStatus(Status):
     time_s: float
 
 
-class GazeboStatus(Status):
+class GazeboStatus(NodeStatus):
     """What runs Gazebo."""
 
     speaker = "gazebo"
     partition: str
 
 
-class GazeboPortStatus(Status):
+class GazeboPortStatus(NodeStatus):
     """What stands between Gazebo and the graph."""
 
     speaker = "gazebo_port"
@@ -119,7 +119,7 @@ class GazeboPortStatus(Status):
     set_pose: bool  # whether Gazebo's service is there
 
 
-class GazeboRandomizerStatus(Status):
+class GazeboRandomizerStatus(NodeStatus):
     """What changes Gazebo's scenery."""
 
     speaker = "gazebo_randomizer"
@@ -128,7 +128,7 @@ class GazeboRandomizerStatus(Status):
     refused: int
 
 
-class RefereeStatus(Status):
+class RefereeStatus(NodeStatus):
     """The referee."""
 
     speaker = "referee"
@@ -139,21 +139,21 @@ class RefereeStatus(Status):
     frame_to_actuator_ms_p99: Measured
 
 
-class TrainerStatus(Status):
+class TrainerStatus(NodeStatus):
     """The trainer; more: its stage, how far that is, and the run's own measures, as far as they are known."""
 
     speaker = "trainer"
     state: str  # starting, training, paused, finished
 
 
-class ViewerStatus(Status):
+class ViewerStatus(NodeStatus):
     """The page that shows a graph."""
 
     speaker = "viewer"
     address: str
 
 
-class RecorderStatus(Status):
+class RecorderStatus(NodeStatus):
     """The recorder, after outlap.recording.spool.Status."""
 
     speaker = "recorder"
@@ -172,7 +172,7 @@ class RecorderStatus(Status):
 class Heard(NamedTuple):
     """One speaker's words."""
 
-    values: Status
+    values: NodeStatus
     level: bytes
     text: str
 
@@ -183,7 +183,7 @@ class StatusReader:
     A status that lacks a key or has another type is as good as not heard: it is left out, and told of once.
     """
 
-    def __init__(self, topic: str, say: Callable[[str], object], *kinds: type[Status]) -> None:
+    def __init__(self, topic: str, say: Callable[[str], object], *kinds: type[NodeStatus]) -> None:
         """Read the statuses of ``kinds`` on ``topic``; ``say`` is given a sentence for one that cannot be used."""
         self._topic, self._say = topic, say
         self._kinds = {kind.speaker: kind for kind in kinds}
@@ -207,7 +207,7 @@ class StatusReader:
             yield Heard(values, status.level, status.message)
 
 
-def to_message(node: Node, level: bytes, text: str, values: Status) -> DiagnosticArray:
+def to_message(node: Node, level: bytes, text: str, values: NodeStatus) -> DiagnosticArray:
     """A node's status as ROS carries it, stamped now."""
     status = DiagnosticStatus(level=level, name=node.get_name(), message=text, values=values.texts())
     array = DiagnosticArray(status=[status])

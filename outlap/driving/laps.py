@@ -42,7 +42,7 @@ class Lap(Model):
         return self.off_track == 0 and self.put_back == 0
 
 
-class Step(NamedTuple):
+class Judged(NamedTuple):
     """What a step of n cars led to."""
 
     gained: Floats  # (n,) m along the lap, negative when driving backwards
@@ -124,7 +124,7 @@ class LapCounter:
         """Metres (n,) along the lap from each car's last place to progress ``s`` (n,), by the shorter way round."""
         return (np.asarray(s) - self._s + self.length / 2) % self.length - self.length / 2
 
-    def step(self, time: ArrayLike, elapsed: ArrayLike, footing: Footing) -> Step:
+    def step(self, time: ArrayLike, elapsed: ArrayLike, footing: Footing) -> Judged:
         """Judge where the cars stand.
 
         Args:
@@ -156,7 +156,7 @@ class LapCounter:
             crossed = time - np.broadcast_to(elapsed, gained.shape) * part
             for row in finished.tolist():
                 ended[row] = self._complete(row, float(crossed[row]))
-        return Step(gained, left_road, stuck, ended)
+        return Judged(gained, left_road, stuck, ended)
 
     def helped(self, rows: ArrayLike) -> None:
         """The cars ``rows`` (k,) are put back for a reason that only the caller knows; their progress stays."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from outlap.driving.laps import LapCounter, Step
+from outlap.driving.laps import Judged, LapCounter
 from outlap.driving.reward.reward import Moment, Reward, Scaled, progress
 from outlap.driving.task_config import TaskConfig
 from outlap.simulation.bodies import draw_bodies
@@ -80,7 +80,7 @@ class DrivingTask:
         self.last = np.zeros((n, 2))
         self.steps = np.zeros(n, dtype=np.int64)  # like age, which begins at random
         self.laps = LapCounter(np.zeros(n))
-        self.judged: Step | None = None
+        self.judged: Judged | None = None
         self.total_steps = 0
         self.episode_steps = round(config.episode_s * config.rate_hz)
         self.reset(np.arange(n))

@@ -28,7 +28,7 @@ class Message(NamedTuple):
     schema: Schema  # what describes the data
 
 
-class Topic(NamedTuple):
+class RecordedTopic(NamedTuple):
     """What is recorded of a topic."""
 
     type: str
@@ -55,14 +55,14 @@ class Recording:
         """
         self.path = path
         self.files = find_files(path)
-        self.topics: dict[str, Topic] = {}
+        self.topics: dict[str, RecordedTopic] = {}
         self.begin = self.end = 0
         self.attachments: dict[str, bytes] = {}
         self.metadata: dict[str, dict[str, str]] = {}
         self.problems: list[str] = []
         for message in self._read(None, self._keep):
             kind, count = self.topics.get(message.topic, (message.type, 0))
-            self.topics[message.topic] = Topic(kind, count + 1)
+            self.topics[message.topic] = RecordedTopic(kind, count + 1)
             self.begin = min(self.begin or message.received, message.received)
             self.end = max(self.end, message.received)
         self._decoders: dict[tuple[str, bytes], Callable[[bytes], Any]] = {}

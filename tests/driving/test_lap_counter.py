@@ -10,9 +10,9 @@ from outlap.driving.laps import (
     LEAST_TIME,
     SLOWEST,
     STUCK_AFTER,
+    Judged,
     Lap,
     LapCounter,
-    Step,
     is_carried,
     mean_lap_time,
     time_limit,
@@ -37,7 +37,7 @@ class Drive:
 
     def step(
         self, metres: float, clearance: tuple[float, float, float, float] = (0.1,) * 4, elapsed: float = STEP
-    ) -> Step:
+    ) -> Judged:
         self.time += elapsed
         self.s = (self.s + metres) % LENGTH
         judged = self.counter.step(self.time, elapsed, Footing(self.s, np.tile(clearance, (self.n, 1))))

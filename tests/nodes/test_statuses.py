@@ -105,5 +105,5 @@ def test_one_bad_status_does_not_hide_the_others_of_a_message() -> None:
 def test_every_program_that_speaks_has_a_model() -> None:
     folder = Path(statuses.__file__).parent.parent
     speaks = {path.stem for path in folder.glob("*.py") if "Diagnostics(self" in path.read_text()}
-    models = {kind.speaker for kind in statuses.Status.__subclasses__()}
+    models = {kind.speaker for kind in statuses.NodeStatus.__subclasses__()}
     assert models == speaks

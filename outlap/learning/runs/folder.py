@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from outlap.errors import OutlapError
 from outlap.files import LOCK
-from outlap.learning.runs.records import Evaluation, LessonSummary, Summary, read_record
+from outlap.learning.runs.records import LessonSummary, RunEvaluation, Summary, read_record
 
 if TYPE_CHECKING:
     from outlap.learning.runs.info import RunInfo
@@ -204,13 +204,13 @@ class RunFolder(LearningFolder):
         """
         return read_record(self.summary_file, Summary, "summary")
 
-    def evaluation(self) -> Evaluation | None:
+    def evaluation(self) -> RunEvaluation | None:
         """The laps of a finished run's last validation; None where there are none.
 
         Raises:
             OutlapError: the file is damaged.
         """
-        return read_record(self.evaluation_file, Evaluation, "evaluation")
+        return read_record(self.evaluation_file, RunEvaluation, "evaluation")
 
 
 def find_runs(root: Path) -> list[RunFolder]:

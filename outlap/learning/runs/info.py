@@ -16,7 +16,7 @@ from outlap.errors import OutlapError
 from outlap.files import is_locked, read_mapping, validate
 from outlap.learning.runs.checkpoint import FORMAT, inside, old_format, read_index
 from outlap.learning.runs.folder import RunFolder
-from outlap.learning.runs.records import About, Evaluation, Index, Reached, Record, Summary
+from outlap.learning.runs.records import About, Index, Reached, RunEvaluation, RunRecord, Summary
 
 Read = TypeVar("Read")
 
@@ -162,7 +162,7 @@ class _Reading:
             "lap_time_s": reached.lap_time_s,
         }
 
-    def _results(self, summary: Summary | None, evaluation: Evaluation | None) -> dict[str, Any]:
+    def _results(self, summary: Summary | None, evaluation: RunEvaluation | None) -> dict[str, Any]:
         values: dict[str, Any] = {}
         if summary is not None:
             values |= {"seed": summary.seed, "car": _text(summary.car), "digest": _text(summary.digest)}
@@ -186,7 +186,7 @@ class _Reading:
             return None
         return read_mapping(path, "training file", follow=False)
 
-    def _unknown(self, name: str, record: Record | None) -> None:
+    def _unknown(self, name: str, record: RunRecord | None) -> None:
         if record is not None and record.model_extra:
             keys = ", ".join(sorted(map(str, record.model_extra)))
             self.notes.append(f"{self.folder.path}: the {name} has keys that this Outlap does not know: {keys}.")

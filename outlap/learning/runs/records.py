@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from outlap.errors import OutlapError
 from outlap.files import read_bytes, validate
 
-RecordT = TypeVar("RecordT", bound="Record")
+RecordT = TypeVar("RecordT", bound="RunRecord")
 
 Part = Annotated[float, Field(ge=0, le=1)]  # of all, 0 to 1
 Amount = Annotated[float, Field(ge=0)]
@@ -25,7 +25,7 @@ Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Record(BaseModel):
+class RunRecord(BaseModel):
     """Base of what a run writes."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
@@ -35,7 +35,7 @@ class Record(BaseModel):
         return json.dumps(self.model_dump(mode="json"), indent=indent) + "\n"
 
 
-class Summary(Record):
+class Summary(RunRecord):
     """``summary.json`` of a finished run."""
 
     policy: str  # name of the policy file beside it
@@ -53,7 +53,7 @@ class Summary(Record):
     versions: dict[str, str]
 
 
-class ValidationLap(Record):
+class ValidationLap(RunRecord):
     """One lap of a validation, from a standing start; those of the last one stand in ``evaluation.json``."""
 
     track: str
@@ -61,7 +61,7 @@ class ValidationLap(Record):
     lap_time_s: Seconds | None  # None: not clean
 
 
-class Evaluation(Record):
+class RunEvaluation(RunRecord):
     """``evaluation.json`` of a finished run: a lap from each of some places on all shipped tracks."""
 
     clean_fraction: Part
@@ -70,7 +70,7 @@ class Evaluation(Record):
     laps: tuple[ValidationLap, ...]
 
 
-class LessonSummary(Record):
+class LessonSummary(RunRecord):
     """``live/summary.json``: what a lesson in a live simulator has come to."""
 
     run: str  # folder of the run that it goes on from
@@ -86,7 +86,7 @@ class LessonSummary(Record):
     episodes: tuple[tuple[Amount, str], ...]  # minutes driven, and how each ended
 
 
-class About(Record):
+class About(RunRecord):
     """What a run is, as its checkpoint says."""
 
     finished: bool
@@ -96,7 +96,7 @@ class About(Record):
     config: dict[str, Any]  # the training file
 
 
-class Reached(Record):
+class Reached(RunRecord):
     """How far a run was when its checkpoint was written."""
 
     stage: str  # "" before the first
@@ -106,14 +106,14 @@ class Reached(Record):
     lap_time_s: Seconds | None = None
 
 
-class Arrays(Record):
+class Arrays(RunRecord):
     """Where a checkpoint's arrays are."""
 
     file: str
     sha256: Sha256
 
 
-class Versioned(Record):
+class Versioned(RunRecord):
     """``checkpoint.json`` of any Outlap."""
 
     format: int

@@ -19,7 +19,7 @@ from outlap.learning.networks.student import Student, export
 from outlap.learning.runs.curves import Curves
 from outlap.learning.runs.film import LapFilm
 from outlap.learning.runs.folder import REWARD_COPY, LearningFolder
-from outlap.learning.runs.records import Evaluation, Summary
+from outlap.learning.runs.records import RunEvaluation, Summary
 from outlap.learning.runs.validation import Score, Validation
 from outlap.policy.contract import Contract, Envelope
 from outlap.policy.file import write_policy
@@ -78,7 +78,7 @@ class Results:
         film.write(self.folder.film_file)
         curves.draw(self.folder.curves_file)
         times = [lap.lap_time_s for lap in score.laps if lap.lap_time_s is not None]
-        evaluation = Evaluation(
+        evaluation = RunEvaluation(
             clean_fraction=score.clean_laps,
             mean_lap_time_s=round(float(np.mean(times)), 3) if times else None,
             randomization=f"validation.randomization of {self.folder.training_file.name}",
