@@ -111,14 +111,15 @@ def _claim_named(text: str, namespace: str) -> Domain:
 
 
 def _claim_free(namespace: str) -> Domain:
-    taken = {domain for domain, _ in _claims()}
     for domain in AUTOMATIC:
-        claim = None if domain in taken else _bind(domain, namespace)
+        claim = _bind(domain, namespace)
         if claim is None:
             continue
-        if _port_is_free(domain):
+        # Looked at once the claim stands: of two that are made at the same moment, at least one sees the other.
+        others = {inside for number, inside in _claims() if number == domain} - {namespace}
+        if not others and _port_is_free(domain):
             return Domain(domain, claim)
-        claim.close()  # some other ROS program talks there
+        claim.close()  # another graph is there, or some other ROS program
     raise OutlapError(
         f"every ROS domain from {AUTOMATIC.start} to {AUTOMATIC.stop - 1} is in use on this machine: stop some ROS "
         f"programs, or choose a domain with ROS_DOMAIN_ID=…"
