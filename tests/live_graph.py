@@ -106,17 +106,17 @@ class Probe:
 
 
 @pytest.fixture
-def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[Domain]:
-    """A ROS domain that no other graph on this machine uses."""
+def as_nodes_talk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe lives in this process and must talk like the nodes do; no domain is set."""
     monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
+    for key in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE", "RMW_FASTRTPS_USE_QOS_FROM_XML"):
+        monkeypatch.setenv(key, ros_environment(0)[key])
+
+
+@pytest.fixture
+def domain(as_nodes_talk: None) -> Iterator[Domain]:
+    """A ROS domain that no other graph on this machine uses."""
     with claim_domain() as claimed:
-        # The probe lives in this process and must talk like the nodes do.
-        for key in (
-            "ROS_AUTOMATIC_DISCOVERY_RANGE",
-            "FASTRTPS_DEFAULT_PROFILES_FILE",
-            "RMW_FASTRTPS_USE_QOS_FROM_XML",
-        ):
-            monkeypatch.setenv(key, ros_environment(claimed.id)[key])
         yield claimed
 
 

@@ -22,7 +22,7 @@ class Bench:
 
     SPEED, YAW_RATE = 1.5, 1.0  # m/s, rad/s
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, *, sending: bool = True) -> None:
         self.probe = probe
         self.steering = probe.listen(Float64, "/sim/steering_angle", LATEST)
         self.wheel_speed = probe.listen(Float64, "/sim/wheel_speed", LATEST)
@@ -30,7 +30,7 @@ class Bench:
         self.diagnostics: list[DiagnosticArray] = probe.listen(DiagnosticArray, "/diagnostics", RECORD)
         self._commands = probe.node.create_publisher(TwistStamped, "/cmd_vel", LATEST)
         self.speed, self.yaw_rate, self.late, self.frame = self.SPEED, self.YAW_RATE, 0.0, "base_link"
-        self.sending = True
+        self.sending = sending
         probe.node.create_timer(0.02, self._send)
         probe.until(lambda: self.wheel_speed, "the motor's first neutral")
 
@@ -93,11 +93,11 @@ def motor(start: Callable[..., Program]) -> Program:
 
 
 @pytest.fixture
-def make_bench(probe: Probe) -> Callable[[], Bench]:
-    """``make_bench()``: what drives and hears the motor that has been started."""
-    return lambda: Bench(probe)
+def make_bench(probe: Probe) -> Callable[..., Bench]:
+    """``make_bench(sending=False)``: what drives and hears the motor that has been started; silent at first."""
+    return lambda sending=True: Bench(probe, sending=sending)
 
 
 @pytest.fixture
-def bench(make_bench: Callable[[], Bench], motor: Program) -> Bench:
+def bench(make_bench: Callable[..., Bench], motor: Program) -> Bench:
     return make_bench()

@@ -65,6 +65,14 @@ class Seat:
         )
         return undone and termios.tcgetattr(self._slave) == self.before
 
+    def domain(self, patience: float) -> int:
+        """The ROS domain that it says it runs on; it fails when that is not said within ``patience`` (s)."""
+        end = time.monotonic() + patience
+        while (said := re.search(r"ROS_DOMAIN_ID=(\d+)\s", self.shown)) is None:
+            assert time.monotonic() < end and self.process.poll() is None, "no domain was named"
+            time.sleep(0.05)
+        return int(said[1])
+
     def type(self, data: bytes) -> None:
         os.write(self._master, data)
 

@@ -18,7 +18,7 @@ from outlap_nodes.shared.messages import LATEST, to_yaw
 from seat import LEFT, UP, Seat
 from std_msgs.msg import Float64
 
-from outlap.launching.domain import Domain, claim_domain
+from outlap.launching.domain import Domain
 from outlap.launching.environment import ros_environment
 from outlap.vehicle.car import load_car
 
@@ -138,24 +138,15 @@ def test_a_terminal_that_is_closed_stops_the_car(watch: Watch) -> None:
     watch.probe.until(lambda: watch.seat.process.poll() is not None, "its end")
 
 
-@pytest.fixture
-def own_domain(monkeypatch: pytest.MonkeyPatch) -> int:
-    """The number of a domain that is free; ``outlap drive`` claims it."""
-    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
-    with claim_domain() as claimed:
-        number = claimed.id
-    for key in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
-        monkeypatch.setenv(key, ros_environment(number)[key])
-    return number
-
-
-def test_outlap_drive_with_a_simulator(own_domain: int, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("as_nodes_talk")
+def test_outlap_drive_with_a_simulator(tmp_path: Path) -> None:
     """From nothing to a car that turns left, and what kills the program in the foreground ends all of it."""
     log = tmp_path / "log.txt"
     words = [program("outlap"), "drive", "--track", "oval", "--log", str(log)]
-    seat = Seat(words, ros_environment(own_domain))
-    probe = Probe(own_domain)
+    seat = Seat(words, {**os.environ, "PYTHONUNBUFFERED": "1"})
+    probe = None
     try:
+        probe = Probe(seat.domain(PATIENCE))  # which the program chose for itself
         places: list[Odometry] = probe.listen(Odometry, "/sim/odom", LATEST)
         probe.until(lambda: places and "not armed yet" in seat.line, "the graph", patience=150)
         assert "watch it in a browser: http://127.0.0.1:" in seat.shown
@@ -178,6 +169,7 @@ def test_outlap_drive_with_a_simulator(own_domain: int, tmp_path: Path) -> None:
         assert max(said.rfind("[motor]: disarmed: by"), said.rfind("[motor]: fault")) > said.rfind("[motor]: armed")
     finally:
         seat.end()
-        probe.close()
+        if probe is not None:
+            probe.close()
         if log.exists():
             print(log.read_text())

@@ -42,8 +42,9 @@ def test_does_not_move_before_it_is_armed_and_then_does_as_told(bench: Any) -> N
     bench.probe.until(lambda: bench.wheel_speed[-1].data == 0, "neutral after disarming")
 
 
-def test_arming_without_commands_is_refused_and_says_why(bench: Any) -> None:
-    bench.sending = False
+@pytest.mark.usefixtures("motor")
+def test_arming_without_commands_is_refused_and_says_why(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(sending=False)
     bench.probe.until(lambda: "stopper" not in bench.arm().message, "the stopper being ready")
     answer = bench.arm()
     assert not answer.success
@@ -77,7 +78,7 @@ def test_its_last_word_is_neutral(bench: Any, motor: Any, number: signal.Signals
     assert "Traceback" not in motor.said
 
 
-def test_nobody_exceeds_the_cap(start: Callable[..., Any], make_bench: Callable[[], Any]) -> None:
+def test_nobody_exceeds_the_cap(start: Callable[..., Any], make_bench: Callable[..., Any]) -> None:
     start("motor", use_sim_time=False, speed_cap=0.5)
     bench = make_bench()
     bench.probe.until(lambda: bench.arm().success, "arming")
