@@ -56,9 +56,22 @@ class Watch:
         probe.until(lambda: "not armed yet" in seat.line, "the line that says how things stand")
 
     def drive(self) -> None:
-        arm(self.probe, self.seat)
-        self.seat.hold(UP)
-        self.probe.until(lambda: self.speeds[-1] > 5, "driving")
+        """Arm, and drive ahead by the key."""
+        self.hold(UP, lambda: bool(self.speeds) and self.speeds[-1] > 5, "driving")
+
+    def hold(self, key: bytes, happened: Callable[[], bool], what: str) -> None:
+        """Hold a key until something is so; where a busy machine made the gate stop the car, begin anew."""
+
+        def held() -> bool:
+            if "armed · you drive" not in self.seat.line:
+                self.seat.hold(None)
+                arm(self.probe, self.seat)
+                self.seat.hold(UP)  # a key that steers keeps the speed that there is
+                self.probe.spin(0.5)
+            self.seat.hold(key)
+            return happened()
+
+        self.probe.until(held, what, patience=2 * PATIENCE)
 
     def policy_sends(self) -> None:
         """From now on there is a policy, which drives straight on at 0.5 m/s."""
@@ -88,14 +101,11 @@ def watch(start: Callable[..., Any], probe: Probe, seat: Seat) -> Watch:
 def test_keys_drive_and_q_leaves_the_car_disarmed_and_the_terminal_as_it_was(watch: Watch) -> None:
     seat, probe = watch.seat, watch.probe
     watch.drive()
-    seat.hold(LEFT)
-    probe.until(lambda: watch.angles[-1].data > 0.2, "steering to the left")
-    assert watch.speeds[-1] > 0
+    watch.hold(LEFT, lambda: watch.angles[-1].data > 0.2 and watch.speeds[-1] > 0, "steering to the left as it drives")
     seat.hold(None)
     watch.neutral_after("keys let go")
     assert "armed · you drive" in seat.line
-    seat.hold(UP)
-    probe.until(lambda: watch.speeds[-1] > 0, "driving on")
+    watch.hold(UP, lambda: watch.speeds[-1] > 0, "driving on")
     seat.hold(None)
     seat.type(b" ")
     watch.neutral_after("space")
