@@ -1,7 +1,9 @@
 """The newest message of a topic, taken when somebody wants it: until then it costs nothing.
 
 A subscription with a callback wakes the executor for each message, which takes rclpy most of a millisecond. This one
-belongs to a callback group that no executor attends to, and is read like a letter box.
+belongs to a callback group that no executor attends to, and is read like a letter box. Nor may one attend to its
+events: the middleware wakes whoever waits for an event of a subscription as long as a message lies there, so that the
+executor would never rest.
 """
 
 from __future__ import annotations
@@ -9,22 +11,22 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 from rclpy.callback_groups import CallbackGroup
-from rclpy.event_handler import EventHandler
 from rclpy.node import Node
 
 from .topics import Topic
+from .unheard import watch_unheard
 
 MessageT = TypeVar("MessageT")
 
 
 class Unattended(CallbackGroup):
-    """Of entities that no executor waits for, but for a subscription's events, which come once, if ever."""
+    """Of entities that no executor waits for."""
 
     def can_execute(self, entity: Any) -> bool:
-        return isinstance(entity, EventHandler)
+        return False
 
     def beginning_execution(self, entity: Any) -> bool:
-        return isinstance(entity, EventHandler)
+        return False
 
     def ending_execution(self, entity: Any) -> None:
         pass
@@ -36,6 +38,7 @@ class Latest(Generic[MessageT]):
     def __init__(self, node: Node, topic: Topic[MessageT]) -> None:
         self._kind = topic.type
         self._subscription = topic.subscription(node, lambda message: None, "newest", callback_group=Unattended())
+        watch_unheard(node, topic.name, topic.reads("newest"))
 
     def take(self) -> MessageT | None:
         """The newest message, if one has come since the last call; from any thread."""

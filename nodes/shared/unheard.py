@@ -13,6 +13,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 UNKNOWN = "_UNKNOWN_"  # in what ROS has in the place of a node's name that discovery has not brought yet
 LOOK = 0.1  # s between two looks for that name
 LOOKS = 20  # after which it is told without
+WATCH = 1.0  # s between two looks for publishers of which no event tells
 
 
 def tell_of_unheard(node: Node, topic: str, wanted: QoSProfile) -> SubscriptionEventCallbacks:
@@ -22,6 +23,12 @@ def tell_of_unheard(node: Node, topic: str, wanted: QoSProfile) -> SubscriptionE
     Nothing else changes: the reader goes on as if that publisher were not there.
     """
     return SubscriptionEventCallbacks(incompatible_qos=_Unheard(node, topic, wanted).begin)
+
+
+def watch_unheard(node: Node, topic: str, wanted: QoSProfile) -> None:
+    """The same for a subscription whose events no executor attends to: looks now and then."""
+    unheard = _Unheard(node, topic, wanted)
+    node.create_timer(WATCH, unheard.look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
 class _Unheard:
@@ -40,13 +47,23 @@ class _Unheard:
             self._timer = self._node.create_timer(LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _look(self) -> None:
-        found = [info for info in self._node.get_publishers_info_by_topic(self._topic) if self._is_unheard(info)]
+        found = self._found()
         self._looks += 1
         if self._looks < LOOKS and any(UNKNOWN in info.node_name for info in found):
             return
         assert self._timer is not None
         self._node.destroy_timer(self._timer)
         self._timer = None
+        self._tell_new(found)
+
+    def look(self) -> None:
+        """Tell of those that are new and have a name by now."""
+        self._tell_new([info for info in self._found() if UNKNOWN not in info.node_name])
+
+    def _found(self) -> list[TopicEndpointInfo]:
+        return [info for info in self._node.get_publishers_info_by_topic(self._topic) if self._is_unheard(info)]
+
+    def _tell_new(self, found: list[TopicEndpointInfo]) -> None:
         new = [info for info in found if tuple(info.endpoint_gid) not in self._told]
         self._told = {tuple(info.endpoint_gid) for info in found}
         for name, offered in {_name(info): info.qos_profile for info in new}.items():
