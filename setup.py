@@ -40,7 +40,16 @@ CAR = [
 EXTRAS = {
     # The buses of real cars' actuators.
     "car": ["smbus2>=0.4", "pyserial>=3.5,<4"],
-    "sim": ["numba>=0.60", "scipy>=1.11", "matplotlib>=3.8", "pillow>=10", "av>=12", "clarabel>=0.9", "xacro>=2.1"],
+    "sim": [
+        "numba>=0.60",
+        "scipy>=1.11",
+        "matplotlib>=3.8",
+        "pillow>=10",
+        "av>=12",
+        "clarabel>=0.9",
+        "xacro>=2.1",
+        "shapely>=2.0,<3",  # DeepRacer's reward parameters; its reward files may import it
+    ],
     # An exact version, of which PyTorch's own index has a CPU build; see README.
     "train": ["torch==2.13.0", "rsl-rl-lib>=5.5,<6", "tensorboard>=2.14"],
     # One version of each: the index holds several ROS distributions under the same base names.

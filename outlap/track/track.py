@@ -22,8 +22,9 @@ class Track:
     center: Points  # (N, 2) m, the route's own centre line
     left: Points  # (N, 2) m, border on the left in the direction of travel, row by row beside the centre
     right: Points  # (N, 2) m, border on the right
+    backwards: bool = False  # driven against the order of its file's rows; of a generated one: clockwise
 
     def reversed(self) -> Track:
         """The same road, driven the other way from the same start."""
         rows = np.roll(np.arange(len(self.center))[::-1], 1)
-        return Track(self.name, self.center[rows], self.right[rows], self.left[rows])
+        return Track(self.name, self.center[rows], self.right[rows], self.left[rows], not self.backwards)

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from shapely.geometry import LinearRing, Point
 from tiny_learning import TASK
 
-from outlap.driving.reward.deepracer import FAR, Road, parameters
+from outlap.driving.reward.deepracer import AHEAD, FAR, Road, Roads, parameters
 from outlap.driving.reward.reward import Moment
-from outlap.driving.reward.user_reward import UserReward, row_distances
+from outlap.driving.reward.user_reward import UserReward
 from outlap.driving.task import DrivingTask
 from outlap.simulation.randomization import OFF
+from outlap.track.formats import load_track
 from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -74,9 +76,8 @@ class Drive:
     def step(self, curvature: float = 0.0, speed: float = 1.0) -> list[dict[str, Any]]:
         n = self.task.fleet.n
         self.ended = self.task.step(self.task.to_action(np.full(n, curvature), np.full(n, speed)))[1:]
-        centers = [track.center for track in self.tracks.tracks]
-        road = Road(centers, [row_distances(self.tracks, index) for index in range(len(centers))])
-        return list(parameters(self.moment, self.car.axles.wheelbase, road))
+        roads = [Road(track.center, track.left, track.right, track.backwards) for track in self.tracks.tracks]
+        return list(parameters(self.moment, self.car.axles.wheelbase, Roads(roads)))
 
 
 def test_there_are_27_of_the_right_types(ring: Track, car: Car) -> None:
@@ -99,18 +100,44 @@ def test_place_direction_and_command(ring: Track, car: Car) -> None:
     quarter = drive.tracks.length[0] / 4
     drive.put([0, 1, 2], 0, [0.0, quarter, 2 * quarter], [0, 0.1, -0.2], speed=1.0)
     east, north, west = drive.step(curvature=math.tan(math.radians(-20)) / car.axles.wheelbase, speed=1.75)
-    # The ring is driven anticlockwise from its eastmost point, where that is northwards.
-    assert (east["x"], east["y"]) == pytest.approx((1.2, 0.035), abs=0.01)
-    assert (north["x"], north["y"]) == pytest.approx((-0.035, 1.1), abs=0.01)
+    # The ring is driven anticlockwise from its eastmost point, where that is northwards; the foremost point counts.
+    assert (east["x"], east["y"]) == pytest.approx((1.2, 0.035 + AHEAD), abs=0.01)
+    assert (north["x"], north["y"]) == pytest.approx((-0.035 - AHEAD, 1.1), abs=0.01)
     assert [given["heading"] for given in (east, north)] == pytest.approx([90, 180], abs=5)
     assert -95 < west["heading"] < -85
     assert all(given["steering_angle"] == pytest.approx(-20) for given in (east, north, west))  # right is negative
     assert all(given["speed"] == pytest.approx(1.75) for given in (east, north, west))  # not the 1 m/s it rolls at
     assert [given["is_left_of_center"] for given in (north, west)] == [True, False]
-    assert [given["distance_from_center"] for given in (east, north, west)] == pytest.approx([0, 0.1, 0.2], abs=0.01)
+    outside = [math.hypot(given["x"], given["y"]) - 1.2 for given in (east, north, west)]
+    assert [given["distance_from_center"] for given in (east, north, west)] == pytest.approx(np.abs(outside), abs=1e-3)
+    assert outside == pytest.approx([0.01, -0.09, 0.22], abs=0.02)
     assert east["track_width"] == pytest.approx(0.8, abs=0.01)
     assert east["track_length"] == pytest.approx(2 * math.pi * 1.2, abs=0.01)
-    assert north["projection_distance"] == pytest.approx(quarter + 0.035, abs=0.01)
+    assert north["projection_distance"] == pytest.approx(quarter + 1.2 * math.atan((0.035 + AHEAD) / 1.1), abs=0.01)
+
+
+def test_they_are_what_deepracers_own_geometry_says(car: Car) -> None:
+    """Against its simulator's way of finding each, point by point, on a road whose centre line is not midway."""
+    tracks = [load_track(name) for name in ("hairpins", "oval")]
+    drive = Drive([tracks[0], tracks[1].reversed()], car, 60)
+    rng = np.random.default_rng(5)
+    index = np.arange(60) % 2
+    along = rng.random(60) * drive.tracks.length[index]
+    drive.put(np.arange(60), index, along, rng.uniform(-0.25, 0.25, 60), turn=rng.uniform(-0.5, 0.5, 60), speed=1.0)
+    for given, track in zip(drive.step(), index, strict=True):
+        center, left, right = (
+            LinearRing(getattr(drive.tracks.tracks[track], name)) for name in ("center", "left", "right")
+        )
+        point = Point(given["x"], given["y"])
+        on_center = center.interpolate(center.project(point))
+        near_left, near_right = (border.interpolate(border.project(on_center)) for border in (left, right))
+        assert given["distance_from_center"] == pytest.approx(on_center.distance(point), abs=1e-9)
+        assert given["projection_distance"] == pytest.approx(center.project(point), abs=1e-9)
+        assert given["track_length"] == pytest.approx(center.length)
+        assert given["track_width"] == pytest.approx(near_left.distance(near_right), abs=0.02)
+        apart = near_left.distance(point) - near_right.distance(point)
+        assert given["is_left_of_center"] == (apart < 0) or abs(apart) < 0.03
+        assert given["is_reversed"] == bool(track)
 
 
 def test_headings_lie_between_minus_and_plus_180(ring: Track, car: Car) -> None:
@@ -138,7 +165,7 @@ def test_waypoints_behind_and_ahead_all_round_the_lap(ring: Track, car: Car) -> 
     assert {0, len(ring.center) - 1} <= behind
 
 
-def test_reversed_says_clockwise(ring: Track, car: Car) -> None:
+def test_reversed_says_against_the_order_of_the_route(ring: Track, car: Car) -> None:
     drive = Drive([ring, ring.reversed()], car, 2)
     drive.put([0, 1], [0, 1], 1.0)
     assert [given["is_reversed"] for given in drive.step()] == [False, True]
@@ -153,7 +180,9 @@ def test_progress_counts_from_the_start_of_the_episode_and_ends_it_at_100(ring: 
         (given,) = drive.step(1 / 1.2, 1.5)
         assert given["steps"] == step
         assert given["sim_time"] == pytest.approx(step / 30)
-        assert before < given["progress"] <= 100
+        assert before < given["progress"] <= 100 or (99.9 < before <= given["progress"] < 100)
+        if step == 1:  # of the foremost point, from where the middle stood: 0.14 m and a step
+            assert given["progress"] * given["track_length"] / 100 == pytest.approx(AHEAD + 0.05, abs=0.02)
         before = given["progress"]
         done, timed_out = drive.ended
         assert done[0] == timed_out[0] == (given["progress"] == 100)
@@ -164,16 +193,16 @@ def test_progress_counts_from_the_start_of_the_episode_and_ends_it_at_100(ring: 
     drive.task.reset(np.array([0]))
     (given,) = drive.step()
     assert given["steps"] == 1
-    assert given["progress"] < 3
+    assert given["progress"] < 4
 
 
-def test_driving_backwards_makes_no_progress(ring: Track, car: Car) -> None:
+def test_driving_backwards_is_negative_progress(ring: Track, car: Car) -> None:
     drive = Drive([ring], car, 1)
     drive.task.reset(np.array([0]))
     drive.put([0], 0, 0.3, turn=math.pi, speed=1.0)
     for _ in range(20):
         (given,) = drive.step()
-    assert given["progress"] == 0
+    assert -20 < given["progress"] < -5
 
 
 def test_one_wheel_beyond_and_off_the_track(ring: Track, car: Car) -> None:

@@ -75,6 +75,27 @@ def run(
 
 
 Run = Callable[[str], np.ndarray | str]
+RunSteps = Callable[..., np.ndarray]
+
+
+@pytest.fixture
+def run_steps(ring: Track, car: Car, moment: Moment, reward_file: Callable[[str], Path], cage: Cage) -> RunSteps:
+    """``run_steps(code, {"beside.py": code}, steps=3, on=[[0, 1, 0, 0], …])``: rewards (steps, n), on these tracks."""
+
+    def rewards(code: str, beside: dict[str, str], steps: int, on: list[list[int]] | None = None) -> np.ndarray:
+        path = reward_file(code)
+        for name, text in beside.items():
+            (path.parent / name).write_text(text)
+        tracks = TrackSet([ring, ring.reversed()])
+        with closing(UserReward(path, tracks, car, CARS, 0, cage=cage)) as reward:
+            each = []
+            for step in range(steps):
+                track = moment.track if on is None else np.array(on[step])
+                now = dataclasses.replace(moment, steps=np.full(CARS, step + 1), track=track)
+                each.append(reward(now))
+            return np.array(each)
+
+    return rewards
 
 
 def test_a_moment_survives_its_way_to_the_other_process(moment: Moment) -> None:
@@ -100,14 +121,67 @@ def test_the_vectorised_form_gets_arrays(run: Run, moment: Moment) -> None:
     np.testing.assert_allclose(run(code), moment.gained * 15 - 5 * moment.off_road)
 
 
-def test_any_one_number_is_a_reward(run: Run) -> None:
+def test_any_one_number_is_a_reward(run_steps: RunSteps) -> None:
     code = """
         import numpy as np
         values = [2, True, np.float32(0.5), np.array(1.5)]
         def reward_function(params):
             return values.pop(0)
         """
-    np.testing.assert_array_equal(run(code), [2, 1, 0.5, 1.5])
+    np.testing.assert_array_equal(run_steps(code, {}, steps=4)[:, 0], [2, 1, 0.5, 1.5])
+
+
+def test_what_a_file_keeps_is_each_cars_own(run_steps: RunSteps) -> None:
+    """Globals, class attributes, a class's instance, and modules beside the file."""
+    code = """
+        import notes
+        from dataclasses import dataclass, field
+        @dataclass
+        class Memory:
+            seen: list = field(default_factory=list)
+            calls = 0
+        memory, count = Memory(), 0
+        def reward_function(params):
+            global count
+            import later
+            count += 1
+            Memory.calls += 1
+            memory.seen.append(params['steps'])
+            notes.seen.append(params['steps'])
+            later.seen.append(params['steps'])
+            assert memory.seen == notes.seen == later.seen == list(range(1, count + 1)), memory.seen
+            assert Memory.calls == count
+            return count
+        """
+    beside = {"notes.py": "seen = []\n", "later.py": "seen = []\n"}
+    np.testing.assert_array_equal(run_steps(code, beside, steps=3), [[1] * CARS, [2] * CARS, [3] * CARS])
+
+
+def test_it_begins_anew_when_a_car_is_put_on_another_track(run_steps: RunSteps) -> None:
+    code = """
+        smooth = None
+        calls = 0
+        def reward_function(params):
+            global smooth, calls
+            if smooth is None:
+                smooth = list(params['waypoints'])
+            assert smooth == params['waypoints']
+            calls += 1
+            return calls
+        """
+    tracks = [[0] * CARS, [0] * CARS, [1, 0, 0, 1], [1, 0, 0, 0]]
+    expected = [[1] * CARS, [2] * CARS, [1, 3, 3, 1], [2, 4, 4, 1]]
+    np.testing.assert_array_equal(run_steps(code, {}, steps=4, on=tracks), expected)
+
+
+def test_the_libraries_that_deepracer_offers_can_be_imported(run: Run) -> None:
+    code = """
+        import math, random, numpy, scipy, shapely
+        from shapely.geometry import LineString, Point
+        def reward_function(params):
+            return LineString(params['waypoints']).distance(Point(params['x'], params['y'])) + 1
+        """
+    assert (np.asarray(run(code)) >= 1).all()
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ it is told to. Requests and replies are raw bytes: a header of one letter and a 
 from __future__ import annotations
 
 import faulthandler
-import importlib.util
 import io
 import json
 import linecache
@@ -20,14 +19,14 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from outlap.cage.inside import room_for_last_words
-from outlap.driving.reward import deepracer
+from outlap.driving.reward.copies import Copies
 from outlap.driving.reward.reward import Moment
 
 LARGEST = 1e5  # of a reward, to either side; DeepRacer's own bound, and far from what float32 holds
@@ -131,40 +130,46 @@ def _prepared(path: Path, setup: dict[str, Any]) -> Callable[[Moment], np.ndarra
     """What makes the rewards of a moment with the user's file."""
     random.seed(setup["seed"])
     np.random.seed(setup["seed"] & 0xFFFFFFFF)  # noqa: NPY002 - the file may use it, and same seed is to be same result
-    module = _loaded(path)
-    function, batch = getattr(module, "reward_function", None), getattr(module, "reward", None)
-    if callable(function):
-        road = deepracer.Road(*([np.array(rows) for rows in setup[key]] for key in ("centers", "distances")))
-        wheelbase = setup["wheelbase"]
-        return lambda moment: np.array(
-            [_one(path, function, params) for params in deepracer.parameters(moment, wheelbase, road)]
-        )
-    if callable(batch):
-        return lambda moment: _many(path, batch, moment)
-    raise RefusedError(f"{path} has neither a function reward_function(params) nor a function reward(moment): add one.")
-
-
-def _loaded(path: Path) -> ModuleType:
-    sys.path.insert(0, str(path.parent))  # a file may import its neighbours
-    spec = importlib.util.spec_from_file_location("user_reward", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
+        # Each car's first call, which may work out something of the track, has the limit for itself.
+        again = partial(faulthandler.dump_traceback_later, setup["limit"], exit=True, file=STDERR)
+        copies = Copies(path, setup["n"], again)
     except SyntaxError as error:
         text = f" in `{error.text.strip()}`" if error.text else ""
         raise RefusedError(f"{error.filename}, line {error.lineno}: SyntaxError: {error.msg}{text}.") from error
     except BaseException as error:  # a file may also leave by sys.exit
         raise RefusedError(_told(path, error)) from error
-    return module
+    batch = getattr(copies.first, "reward", None)
+    if callable(getattr(copies.first, "reward_function", None)):
+        return _for_deepracer(path, copies, setup)
+    if callable(batch):
+        return lambda moment: _many(path, batch, moment)
+    raise RefusedError(f"{path} has neither a function reward_function(params) nor a function reward(moment): add one.")
 
 
-def _one(path: Path, function: Callable[[dict], Any], params: dict[str, Any]) -> float:
+def _for_deepracer(path: Path, copies: Copies, setup: dict[str, Any]) -> Callable[[Moment], np.ndarray]:
+    """What makes the rewards of a moment with each car's own ``reward_function(params)``."""
+    from outlap.driving.reward import deepracer  # and Shapely, which the other form does without
+
+    roads = deepracer.Roads(
+        [
+            deepracer.Road(np.array(road["center"]), np.array(road["left"]), np.array(road["right"]), road["backwards"])
+            for road in setup["roads"]
+        ]
+    )
+
+    def rewards(moment: Moment) -> np.ndarray:
+        given = zip(moment.track.tolist(), deepracer.parameters(moment, setup["wheelbase"], roads), strict=True)
+        return np.array([_one(path, copies, car, track, params) for car, (track, params) in enumerate(given)])
+
+    return rewards
+
+
+def _one(path: Path, copies: Copies, car: int, track: int, params: dict[str, Any]) -> float:
     """The reward of one car."""
     given = {name: params[name] for name in ("progress", "steps", "speed", "steering_angle", "distance_from_center")}
     try:
-        value = function(params)
+        value = copies.function(car, track)(params)
     except BaseException as error:
         raise RefusedError(_told(path, error)) from error
     if type(value) is not float:

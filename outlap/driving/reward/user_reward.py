@@ -44,6 +44,7 @@ from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
 
 LIMIT = 4.0  # s that a step's rewards may take, all cars together; usual are some thousandths
+FIRST_LIMIT = 60.0  # s that all of the first step may take: the file is loaded for each car, whose call has LIMIT then
 LOADING_LIMIT = 20.0  # s that importing the file may take: scipy from a cold disk needs several
 GRACE = 0.6  # s after a limit in which the process ends itself, and says where it was, before it is ended
 MODULE = "outlap.driving.reward.reward_process"
@@ -145,6 +146,7 @@ class UserReward:
     ) -> None:
         self.path = path.resolve()
         self._n = n
+        self._patience = FIRST_LIMIT  # s
         if not self.path.is_file():
             raise OutlapError(f"{path}: there is no such reward file.")
         copies = [] if cage.trust else python_beside(self.path)
@@ -163,8 +165,15 @@ class UserReward:
             self._finalizer = weakref.finalize(self, _end, self._program, self._connection, printed, log_descriptor)
         setup = {
             "path": str(self.path),
-            "centers": [track.center.tolist() for track in tracks.tracks],
-            "distances": [row_distances(tracks, index).tolist() for index in range(len(tracks.tracks))],
+            "roads": [
+                {
+                    "center": track.center.tolist(),
+                    "left": track.left.tolist(),
+                    "right": track.right.tolist(),
+                    "backwards": track.backwards,
+                }
+                for track in tracks.tracks
+            ],
             "wheelbase": car.axles.wheelbase,
             "n": n,
             "seed": seed,
@@ -184,8 +193,9 @@ class UserReward:
         """
         if not self._finalizer.alive:
             raise OutlapError(f"{self.path}: the reward function's process has ended.")
-        what, size = f"rewarding {self._n} cars", 8 * self._n
-        rewards = np.frombuffer(self._exchange(STEP, pack(moment), LIMIT + GRACE, size, what, LIMIT), "<f8").copy()
+        what, size, patience = f"rewarding {self._n} cars", 8 * self._n, self._patience + GRACE
+        self._patience = LIMIT
+        rewards = np.frombuffer(self._exchange(STEP, pack(moment), patience, size, what, LIMIT), "<f8").copy()
         if not (np.abs(rewards) <= LARGEST).all():  # the process has seen to it, unless the file took hold of it
             self._refuse("it gave rewards past the reward function")
         return rewards
@@ -230,13 +240,6 @@ class UserReward:
         if code > 0 and last and not line:
             why += f", {_printable(last[:300])}"
         raise OutlapError(f"{self.path}{line}: {what} ended the reward function's process ({why}){at}.")
-
-
-def row_distances(tracks: TrackSet, index: int) -> NDArray[np.float64]:
-    """How far along the lap each row of a track's centre line lies, (N,) m, never decreasing."""
-    along = tracks.locate(index, tracks.tracks[index].center).s
-    along[0] = 0.0  # not the end of the lap
-    return np.maximum.accumulate(along)
 
 
 def _opened_log(path: Path | None) -> int | None:
