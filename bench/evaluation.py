@@ -20,9 +20,9 @@ from outlap.driving.choice import PolicyDriver
 from outlap.errors import OutlapError
 from outlap.evaluation.laps import planned
 from outlap.evaluation.sharing import Task, cores, drive_all
-from outlap.evaluation.tracks import gather_tracks
 from outlap.learning.runs.folder import RunFolder
 from outlap.simulation.randomization import load_randomization
+from outlap.track.gathering import gather_tracks
 from outlap.vehicle.car import load_car
 
 DEMO = RunFolder("runs/demo").policy_file  # where `make demo` leaves one

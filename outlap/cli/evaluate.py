@@ -131,7 +131,7 @@ def _print(result: Evaluation) -> None:
     table = Table(Column("track", overflow="fold"), "clean", "completed", "off track", "mean lap", "÷ optimal")
     for one in result.tracks:
         table.add_row(
-            one.track,
+            one.track + (" *" if one.trained_on else ""),
             percent(one.clean, one.laps),
             f"{one.completed}/{one.laps}",
             str(one.off_track),
@@ -139,6 +139,8 @@ def _print(result: Evaluation) -> None:
             ratio(one.over_optimal),
         )
     console.print(table)
+    if any(one.trained_on for one in result.tracks):
+        print("* the policy was trained on this track")
     if result.perturbations:
         table = Table("disturbance", "that is", "clean", "95 %", "mean lap")
         for row in result.perturbations:

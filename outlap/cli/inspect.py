@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from outlap.policy.contract import TrainedOn
 
 
 def inspect(
@@ -59,6 +62,7 @@ def inspect(
             f"latency {envelope.latency[0] * 1000:.0f} to {envelope.latency[1] * 1000:.0f} ms, car {contract.car}",
         ),
         ("recipe", f"{contract.recipe}, seed {contract.seed}"),
+        *([("trained on", _tracks(contract.trained_on))] if contract.trained_on else []),
         ("made by", f"{contract.created_by}, Outlap {contract.outlap_version}"),
     )
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
@@ -70,6 +74,17 @@ def inspect(
     console.print(f"{policy}: intact" + (f", fits the car {car}" if car else ""), soft_wrap=True)
     console.print(f"sha256 {loaded.digest}", soft_wrap=True)
     console.print(table)
+
+
+def _tracks(trained: TrainedOn) -> str:
+    """The tracks that a policy was trained on."""
+    ways = ", both ways round" if trained.both_directions else ""
+    given = [f"{track.name} ({track.length:.2f} m{ways})" for track in trained.tracks]
+    generated = f"{trained.generated} generated tracks"
+    if not given:
+        return generated
+    share = f"{trained.share:.0%} of the episodes on "
+    return share + ", ".join(given) + (f", the others on {generated}" if trained.generated else "")
 
 
 def _listed(table: tuple[tuple[float, float], ...]) -> str:

@@ -111,7 +111,8 @@ def _draw(
     else:
         places.remove(places[1])
     if len(places) > 2:
-        write_film(places[2], _pictures(policy, recording, car, raw, curves), policy.contract.rate_hz)
+        rate = policy.contract.rate_hz * policy.contract.pictures_a_command(car)
+        write_film(places[2], _pictures(policy, recording, car, raw, curves), rate)
 
 
 def _pictures(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -43,11 +43,21 @@ def train(
             "it into a folder of its own. For one that is not yours.",
         ),
     ] = False,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Train on this track, too, as much as on all generated ones and more: a name, a track file, or a "
+            "folder of them; repeatable.",
+        ),
+    ] = None,
+    both: Annotated[
+        bool, typer.Option("--both-directions", help="Drive each --track the other way round, too.")
+    ] = False,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the interrupted run in this folder, as it was begun.")
     ] = None,
 ) -> None:
-    """Train a camera policy on generated tracks.
+    """Train a camera policy on generated tracks, or for a track of your own.
 
     First a privileged teacher learns by PPO from the state and the road ahead; then a student that sees only camera
     pictures drives, the teacher says what it would have done, and all of it is learned from.
@@ -56,21 +66,40 @@ def train(
     full configuration), summary.json, evaluation.json, curves.png, laps.mp4, curves for TensorBoard, and after each
     iteration a checkpoint, from which an interrupted run goes on to the very same policy.
 
+    With --track, seven of ten episodes begin on those tracks, and the training is judged there; the others keep the
+    policy from knowing nothing else. A training file says it in more detail under tracks.
+
     Example: [bold]outlap train --preset quick --out runs/first --seed 1[/]
     """
     if resume is None:
-        run_train(
-            out or DEFAULT_OUT, config or preset or DEFAULT_PRESET, car or DEFAULT_CAR, seed or DEFAULT_SEED, cage=cage
-        )
+        training, described = config or preset or DEFAULT_PRESET, car or DEFAULT_CAR
+        own = OwnTracks(tuple(track or ()), both)
+        run_train(out or DEFAULT_OUT, training, described, seed or DEFAULT_SEED, cage=cage, own=own)
         return
-    given = {"--out": out, "--preset": preset, "--config": config, "--car": car, "--seed": seed, "--cage": cage or None}
+    given = {"--out": out, "--preset": preset, "--config": config, "--car": car, "--seed": seed}
+    given |= {"--cage": cage or None, "--track": track, "--both-directions": both or None}
     unwanted = [name for name, value in given.items() if value is not None]
     if unwanted:
         raise OutlapError(f"--resume goes on with the run as it was begun: leave out {' and '.join(unwanted)}.")
     run_resume(resume)
 
 
-def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool = False, cage: bool = False) -> Path:
+class OwnTracks(NamedTuple):
+    """Tracks of the user's own to train on."""
+
+    words: tuple[str, ...] = ()  # names, files or folders
+    both_directions: bool = False
+
+
+def run_train(
+    out: Path,
+    training: str | Path,
+    car: str,
+    seed: int,
+    again: bool = False,
+    cage: bool = False,
+    own: OwnTracks = OwnTracks(),  # noqa: B008 - a tuple
+) -> Path:
     """Train with progress shown; returns the policy file's path.
 
     Args:
@@ -80,6 +109,7 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
         seed: of everything random.
         again: go on with an interrupted run of the very same kind, where the folder holds one.
         cage: run the reward file in the cage, as one of a stranger's; a resumed run stays there.
+        own: tracks to train on besides, or in the place of those that the training file names.
 
     Raises:
         OutlapError: the configuration, the car or the folder is refused, or the learning diverged.
@@ -92,7 +122,7 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
     from outlap.driving.reward.user_reward import check_cage
     from outlap.learning.config import load_training
 
-    config = load_training(training, described)
+    config = load_training(training, described, own.words, own.both_directions)
     if cage:
         config = config.model_copy(update={"caged": True})
     check_cage(config.reward, config.caged)  # before the folder is made
@@ -104,7 +134,10 @@ def run_train(out: Path, training: str | Path, car: str, seed: int, again: bool 
             return _shown(
                 out, f"going on with the run in {out}", lambda *told: go_on(out, *told, elapsed=process_age())
             )
-        title = f"training a policy for the car {described.name} on {config.tracks} generated tracks (seed {seed})"
+        mix = config.mix
+        tracks = [f"{len(mix.files)} given tracks"] if mix.files else []
+        tracks += [f"{mix.generated} generated tracks"] if mix.generated else []
+        title = f"training a policy for the car {described.name} on {' and '.join(tracks)} (seed {seed})"
         return _shown(out, title, lambda *told: train(config, described, out, seed, *told, elapsed=process_age()))
 
 

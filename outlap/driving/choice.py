@@ -7,6 +7,7 @@ from pathlib import Path
 
 from outlap.driving.pilots import LinePilot, Pilot, PolicyPilot
 from outlap.errors import OutlapError
+from outlap.policy.contract import TrainedOn
 from outlap.policy.file import load_policy
 from outlap.vehicle.car import Car
 
@@ -18,6 +19,7 @@ class PolicyDriver:
     path: Path
     digest: str
     speed_limit: float  # m/s
+    trained_on: TrainedOn | None = None  # where the file says so
 
     @classmethod
     def load(cls, path: Path, car: Car) -> PolicyDriver:
@@ -27,7 +29,7 @@ class PolicyDriver:
             OutlapError: it is refused, or cannot drive ``car``.
         """
         policy = load_policy(path, car=car)
-        return cls(path, policy.digest, policy.contract.action.speed_limit)
+        return cls(path, policy.digest, policy.contract.action.speed_limit, policy.contract.trained_on)
 
     @property
     def name(self) -> str:
@@ -54,6 +56,7 @@ class LineDriver:
     rate_hz: float = 30.0
     name: str = "line"
     digest: str = ""
+    trained_on: None = None
 
     def pilot(self, car: Car) -> Pilot:
         """The pilot."""

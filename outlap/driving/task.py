@@ -44,6 +44,7 @@ class DrivingTask:
     Args:
         reward: of each step; by default the built-in one.
         one_lap: episodes end with a whole lap, too, as DeepRacer's do.
+        chances: (T,) that an episode begins on each of the tracks; all alike if not given.
     """
 
     STATE: ClassVar = {
@@ -66,8 +67,10 @@ class DrivingTask:
         randomization: Randomization,
         reward: Reward | None = None,
         one_lap: bool = False,
+        chances: Floats | None = None,
     ) -> None:
         self.config = config
+        self._chances = chances
         self.table: Floats | None = None  # (k, 2) like actions, where they are a list
         if config.table is not None:
             self.table = self.to_action(*np.array(config.table).T)
@@ -89,7 +92,8 @@ class DrivingTask:
     def reset(self, rows: Rows) -> None:
         """Start the episodes of ``rows`` anew: somewhere on some track, a bit off, turned and moving."""
         k, rng, fleet = len(rows), self.rng, self.fleet
-        track = rng.integers(0, len(fleet.tracks.tracks), k)
+        count = len(fleet.tracks.tracks)
+        track = rng.integers(0, count, k) if self._chances is None else rng.choice(count, k, p=self._chances)
         s = rng.random(k) * fleet.tracks.length[track]
         centre, heading = fleet.tracks.pose(track, s)
         middle, half = fleet.tracks.middle(track, s)

@@ -18,6 +18,7 @@ from outlap.evaluation.suite import Row, disturbed
 from outlap.simulation.randomization import Randomization
 from outlap.simulation.yardstick import limits_of
 from outlap.track.fastest import FastestLine, fastest_line
+from outlap.track.geometry import TrackSet
 from outlap.track.speed import Limits
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
@@ -96,7 +97,9 @@ def assess(
         )
         for name, line in fastest.items()
     }
-    count, tracks = counted(driven.trials), track_results(driven.trials, optimal)
+    trained, lengths = driver.trained_on, TrackSet(plan.tracks).length
+    known = {one.name for one, length in zip(plan.tracks, lengths, strict=True) if trained and trained.knows(length)}
+    count, tracks = counted(driven.trials), track_results(driven.trials, optimal, known)
     evaluation = Evaluation(
         policy=driver.name,
         digest=driver.digest,
@@ -105,6 +108,7 @@ def assess(
         randomization=plan.name,
         laps_in_a_row=plan.laps_in_a_row,
         from_line=plan.from_line,
+        trained_on=trained,
         clean_fraction=count.clean_fraction,
         clean_interval=count.clean_interval,
         completed_fraction=round(count.completed / count.laps, DIGITS),

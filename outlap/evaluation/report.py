@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from outlap import __version__
 from outlap.evaluation.laps import Trial
 from outlap.evaluation.statistics import Interval, exact_interval
+from outlap.policy.contract import TrainedOn
 
 DIGITS = 4  # of fractions and times
 
@@ -44,6 +45,7 @@ class TrackResult(Count):
     """The laps on one track in one direction."""
 
     track: str
+    trained_on: bool = False  # whether the policy was trained on this very track, so that this is no test of it
     optimal: Optimal | None = None
     over_optimal: float | None = None  # mean lap time of clean trials / time-optimal one, from a standing start
     over_flying: float | None = None  # the same / flying time-optimal lap
@@ -69,6 +71,7 @@ class Evaluation(BaseModel):
     randomization: str  # name or file
     laps_in_a_row: int = 1  # of each trial
     from_line: bool = False  # whether trials begin on the start line (heats), instead of anywhere
+    trained_on: TrainedOn | None = None  # as the policy file says; unknown of older ones and of built-in drivers
     clean_fraction: float
     clean_interval: Interval
     completed_fraction: float
@@ -103,8 +106,10 @@ def by_track(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
     return groups
 
 
-def track_results(trials: Sequence[Trial], optimal: Mapping[str, Optimal]) -> list[TrackResult]:
-    """One result a track; ``optimal`` laps by the track's name, where they are known."""
+def track_results(
+    trials: Sequence[Trial], optimal: Mapping[str, Optimal], known: Collection[str] = ()
+) -> list[TrackResult]:
+    """One result a track; ``optimal`` laps by the track's name, where they are known; ``known``: trained on."""
     found = []
     for name, group in by_track(trials).items():
         count, best = counted(group), optimal.get(name)
@@ -113,6 +118,7 @@ def track_results(trials: Sequence[Trial], optimal: Mapping[str, Optimal]) -> li
             TrackResult(
                 **dict(count),
                 track=name,
+                trained_on=name in known,
                 optimal=best,
                 over_optimal=None if best is None or mean is None else round(mean / best.mean_s, DIGITS),
                 over_flying=None if best is None or mean is None else round(mean / best.flying_s, DIGITS),

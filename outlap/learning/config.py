@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, model_validator
 
 from outlap.camera.view import View
 from outlap.driving.actions import CONTINUOUS, Actions, with_actions
@@ -13,6 +14,7 @@ from outlap.driving.reward.reward import BUILT_IN
 from outlap.driving.task_config import TaskConfig
 from outlap.errors import OutlapError
 from outlap.files import Model, find_config, read_yaml, validate
+from outlap.learning.mix import TrackMix, Tracks
 from outlap.learning.settings import DistillConfig, PixelConfig, StudentConfig, TeacherConfig, ValidationConfig
 from outlap.policy.contract import Observation
 from outlap.simulation.clock import TICK
@@ -24,7 +26,7 @@ class Recipe(Model):
     """What every training file holds."""
 
     recipe: str
-    tracks: Annotated[int, Field(ge=1, le=4096)]
+    tracks: Tracks  # how many generated ones, or a mix with given ones
     randomization: GivenRandomization
     reward: str = BUILT_IN  # or the path of a Python file with the user's own
     caged: bool = False  # whether that file runs in the cage, since it is a stranger's
@@ -41,6 +43,11 @@ class Recipe(Model):
         if self.task.table is None and self.task.speed_min >= self.task.speed_limit:
             raise ValueError("task.speed_min must be below task.speed_limit")
         return self
+
+    @property
+    def mix(self) -> TrackMix:
+        """The tracks to train on."""
+        return TrackMix(generated=self.tracks) if isinstance(self.tracks, int) else self.tracks
 
     @property
     def view(self) -> View:
@@ -96,17 +103,34 @@ def checked_training(content: object, where: str, what: str) -> AnyTraining:
     return validate(content, validate(content, _Named, where, what).model, where, what)
 
 
-def load_training(name_or_path: str | Path, car: Car) -> AnyTraining:
+def load_training(
+    name_or_path: str | Path, car: Car, own_tracks: Sequence[str] = (), both_directions: bool = False
+) -> AnyTraining:
     """Read a training file: a path, or the name of one in ``config/training``; see that ``car`` can do what it asks.
 
     Paths in it are relative to its own folder; in what is returned they are absolute.
+
+    Args:
+        name_or_path: which.
+        car: the car that is to drive.
+        own_tracks: track files or names that are trained on beside the file's generated tracks, in the place of those
+            that it names, and that the training is validated on.
+        both_directions: whether those are driven the other way, too.
 
     Raises:
         OutlapError: there is no such file, it is refused, or it asks for more than the car can do.
     """
     path = find_config("training", name_or_path, "training preset")
     model = read_yaml(path, _Named, "training file").model
-    config = _with_own_files(read_yaml(path, model, "training file"), path, car)
+    config = read_yaml(path, model, "training file")
+    if own_tracks:
+        mix = TrackMix(generated=config.mix.generated, files=tuple(own_tracks), both_directions=both_directions)
+        mix = mix.with_paths(Path(), "--track")
+        held = config.validation.model_copy(update={"tracks": mix.files})
+        config = config.model_copy(update={"tracks": mix, "validation": held})
+    elif both_directions:
+        raise OutlapError("--both-directions is of your own tracks: add --track.")
+    config = _with_own_files(config, path, car)
     seen = {"view": config.view, "frame_offsets": config.student.frame_offsets, "commands": config.student.commands}
     validate(seen, Observation, f"{path}: student", "training file")
     for key, wanted, offered, unit in (
@@ -117,6 +141,8 @@ def load_training(name_or_path: str | Path, car: Car) -> AnyTraining:
             raise OutlapError(
                 f"{path}: {key} is {wanted:g} {unit}, but the car {car.name} reaches only {offered:.3g} {unit}."
             )
+    where = "--track" if own_tracks else f"{path}: tracks"
+    config.mix.check(car, config.task.speed_limit, config.task.curvature_limit, where)
     return config
 
 
@@ -137,4 +163,12 @@ def _with_own_files(config: AnyTraining, path: Path, car: Car) -> AnyTraining:
     if isinstance(actions, str) and actions != CONTINUOUS:
         actions = beside(actions)
     task, actions = with_actions(config.task, actions, car, f"{path}: actions")
-    return config.model_copy(update={"reward": reward, "task": task, "actions": actions})
+    tracks = config.tracks
+    if isinstance(tracks, TrackMix):
+        tracks = tracks.with_paths(path.parent, f"{path}: tracks")
+    # Validation may be on files, too; a name that ships stays one.
+    validated = [beside(name) if Path(beside(name)).is_file() else name for name in config.validation.tracks]
+    validation = config.validation.model_copy(update={"tracks": tuple(validated)})
+    return config.model_copy(
+        update={"reward": reward, "task": task, "actions": actions, "tracks": tracks, "validation": validation}
+    )

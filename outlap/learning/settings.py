@@ -25,7 +25,7 @@ class ValidationConfig(Model):
     """How often, and on what."""
 
     cars: Annotated[int, Field(ge=1)]  # that drive one lap each
-    tracks: Annotated[tuple[str, ...], Field(min_length=1)]  # names in worlds/; short ones cost less
+    tracks: Annotated[tuple[str, ...], Field(min_length=1)]  # names in worlds/, or track files; short ones cost less
     randomization: GivenRandomization  # of looks, cameras and cars
     every: Annotated[int, Field(ge=1)]  # iterations of the student between two
     until_clean: Annotated[int, Field(ge=1)]  # iterations between two before the first clean lap

@@ -21,6 +21,7 @@ from outlap.vehicle.car import Car
 
 FORMAT = 1  # raised when an older Outlap could misread the file
 MIN_COVERAGE = 0.95  # of the view's pixels that the car's lens must see: training shows no filler yet
+ALIKE = 0.01  # m between the lengths of two centre lines that are taken for one: files round their rows
 RATE_TOLERANCE = 0.1  # of the rate: real cameras say 30 and deliver 27.5 to 31
 ROUNDING = 1e-6  # of a limit: two ways to compute the same tangent
 
@@ -81,18 +82,39 @@ class Envelope(Model):
         return self
 
 
+class TrainedTrack(Model):
+    """A given track that a policy was trained on, known again by its length."""
+
+    name: Annotated[str, Field(min_length=1, max_length=256)]
+    length: Annotated[float, Field(gt=0)]  # m, of the centre line
+
+
+class TrainedOn(Model):
+    """The tracks that a policy was trained on."""
+
+    generated: Annotated[int, Field(ge=0)]  # how many generated ones
+    share: Annotated[float, Field(ge=0, le=1)]  # of the episodes, that began on the given ones
+    both_directions: bool  # whether the given ones were driven the other way, too
+    tracks: tuple[TrainedTrack, ...]  # the given ones
+
+    def knows(self, length: float) -> bool:
+        """Whether a track of that ``length`` (m) is one of the given ones, by whatever name and either way round."""
+        return any(abs(track.length - length) <= ALIKE for track in self.tracks)
+
+
 class Contract(Model):
     """The whole contract; unknown keys, NaN, and zero or negative limits are refused."""
 
     format: Literal[1] = FORMAT
     observation: Observation
     action: Action
-    rate_hz: Annotated[float, Field(gt=0, le=240)]  # commands a second, one a frame
+    rate_hz: Annotated[float, Field(gt=0, le=240)]  # commands a second
     envelope: Envelope
     car: Annotated[str, Field(min_length=1, max_length=64)]  # name of the car that it was trained for
     recipe: Annotated[str, Field(min_length=1, max_length=256)]  # name of the training recipe
     seed: Annotated[int, Field(ge=0)]
     outlap_version: Annotated[str, Field(min_length=1, max_length=64)] = __version__
+    trained_on: TrainedOn | None = None  # unknown of a policy file of before
     created_by: Annotated[str, Field(min_length=1, max_length=256)] = "outlap train"
 
     @model_validator(mode="after")
@@ -114,6 +136,10 @@ class Contract(Model):
         """(K, 2) of the input ``commands``."""
         return self.observation.commands, 2
 
+    def pictures_a_command(self, car: Car) -> int:
+        """How many pictures of the car's camera there are for each command: 2 at 15 Hz with a camera of 30."""
+        return max(1, round(car.camera.rate / self.rate_hz))
+
     def check_car(self, car: Car, where: str = "the policy") -> None:
         """See that ``car`` can do all that the policy may ask of it.
 
@@ -134,10 +160,10 @@ class Contract(Model):
                     f"its {what} goes up to {wanted:.4g} {unit}, {wanted - offered:.3g} {unit} beyond the car's "
                     f"{offered:.4g} {unit}"
                 )
-        if abs(car.camera.rate - self.rate_hz) > RATE_TOLERANCE * self.rate_hz:
+        if abs(car.camera.rate / self.pictures_a_command(car) - self.rate_hz) > RATE_TOLERANCE * self.rate_hz:
             refuse(
                 f"it needs {self.rate_hz:g} frames per second, the car's camera gives {car.camera.rate:g}, which is "
-                f"more than {RATE_TOLERANCE:.0%} off"
+                f"more than {RATE_TOLERANCE:.0%} off that and its multiples"
             )
         least, most = self.envelope.camera_height
         if not least * (1 - ROUNDING) <= car.camera.height <= most * (1 + ROUNDING):

@@ -47,6 +47,7 @@ def test_its_json_says_of_every_lap_how_it_went(
         "randomization",
         "laps_in_a_row",
         "from_line",
+        "trained_on",
         "clean_fraction",
         "clean_interval",
         "completed_fraction",

@@ -55,7 +55,7 @@ def test_the_documents_table_is_the_folders() -> None:
     told = {name for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)}
     run = RunFolder(HERE)
     wanted = {str(path.relative_to(HERE)) for path in names(RunFolder, HERE).values()} | set(RESULT_FILES)
-    folders = {"checkpoint", "tensorboard", "live"}
+    folders = {"checkpoint", "tensorboard", "live", "tracks"}
     wanted = {f"{name}/" if name in folders else name for name in wanted} - {"checkpoint/checkpoint.json"}
     assert told == wanted | {run.kept_policy(0).name.replace("0", "…")}
 

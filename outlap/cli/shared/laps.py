@@ -73,7 +73,7 @@ def plan_of(
     if len(set(wanted)) < len(wanted):
         raise OutlapError("--seed: the same seed twice would drive the same laps again; give each once.")
     drawn = load_randomization(varied)  # before the slow imports
-    from outlap.evaluation.tracks import gather_tracks
+    from outlap.track.gathering import gather_tracks
 
     gathered = gather_tracks(tracks or [], both)
     from outlap.evaluation.assess import Plan

@@ -101,7 +101,8 @@ class Lesson:
         self._tell = report or (lambda progress: None)
         self._control = control or Control()
         self._heard: queue.SimpleQueue[Moment | tuple[float, float]] = queue.SimpleQueue()
-        self._results = Results(self._given.config, self._given.car, self._given.seed, self.folder)
+        given = self._given
+        self._results = Results(given.config, given.car, given.seed, self.folder, run.tracks_folder)
         self._period = 1 / self.contract.rate_hz  # s
         self._driven = self._batches = 0  # pictures, gradient steps
         self._losses: deque[float] = deque(maxlen=100)

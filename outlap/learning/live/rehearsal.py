@@ -19,11 +19,10 @@ from outlap.learning.runs.begun import read_run
 from outlap.learning.runs.checkpoint import fitting, read_index
 from outlap.learning.runs.folder import RunFolder
 from outlap.learning.runs.results import contract
+from outlap.learning.runs.training_tracks import trained_on, training_tracks
 from outlap.simulation.cameras import Eyes
 from outlap.simulation.randomization import OFF
 from outlap.states import State, check_keys, under
-from outlap.track.generate import generate_track
-from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
 
 ENDING = ("stage", "student", "teacher")  # of the state that a finished run of the recipe distill leaves
@@ -66,7 +65,7 @@ class FinishedRun:
         self.about, self.config = index.about, config
         self.car: Car = held.car
         self.seed = held.about.seed
-        self.contract = contract(config, self.car, self.seed)
+        self.contract = contract(config, self.car, self.seed, trained_on(config.mix, folder.tracks_folder))
 
     def fill(self, teacher: Teacher, student: Student) -> None:
         """Give both what they had learned.
@@ -88,7 +87,7 @@ def rehearse(given: FinishedRun, steps: int, tracks: int, between: Callable[[], 
     Args:
         given: the run.
         steps: of every car.
-        tracks: of the run's own, at most; from 1.
+        tracks: of the run's generated ones, at most, from 1; the given ones come besides.
         between: called between steps, and may raise.
 
     Returns:
@@ -99,11 +98,11 @@ def rehearse(given: FinishedRun, steps: int, tracks: int, between: Callable[[], 
         update={"steps": steps, "teacher_steps": 0, "mixed_steps": 1, "window": steps * config.distill.cars}
     )
     streams = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence((given.seed, 1)).spawn(4)]
-    rng = np.random.default_rng(streams[0])
-    held = TrackSet([generate_track(rng, name=f"generated-{k}") for k in range(min(tracks, config.tracks))])
+    mix = config.mix.model_copy(update={"generated": min(tracks, config.mix.generated)})
+    held, chances = training_tracks(mix, given.folder.tracks_folder, streams[0])
     # The teacher learns no more: one car is enough to know the size of its networks.
     training = TeacherTraining(DrivingTask(held, given.car, 1, config.task, 0, OFF), config.teacher)
-    task = DrivingTask(held, given.car, driven.cars, config.task, streams[1], config.randomization)
+    task = DrivingTask(held, given.car, driven.cars, config.task, streams[1], config.randomization, chances=chances)
     eyes = Eyes(task.fleet, config.view, streams[2], config.randomization, config.task.rate_hz)
     student = Student(config.student, config.observation, task.table)
     distiller = Distiller(task, eyes, training, student, config.observation, driven, streams[3])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CHECKPOINT_INDEX = "checkpoint.json"
 SHARD_SUFFIX = ".shard"
 REWARD_COPY = "reward.py"
+TRACKS_COPY = "tracks"
 
 
 class LearningFolder:
@@ -148,7 +149,7 @@ class RunFolder(LearningFolder):
         "lock_file",
         "checkpoint_index",
     )
-    FOLDERS = ("checkpoint_folder", "tensorboard_folder", "live_folder")
+    FOLDERS = ("checkpoint_folder", "tensorboard_folder", "live_folder", "tracks_folder")
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -164,6 +165,11 @@ class RunFolder(LearningFolder):
     def reward_file(self) -> Path:
         """A copy of the user's own reward file."""
         return self.path / REWARD_COPY
+
+    @property
+    def tracks_folder(self) -> Path:
+        """Copies of the user's own tracks."""
+        return self.path / TRACKS_COPY
 
     @property
     def reward_log(self) -> Path:

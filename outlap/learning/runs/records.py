@@ -62,12 +62,13 @@ class ValidationLap(RunRecord):
 
 
 class RunEvaluation(RunRecord):
-    """``evaluation.json`` of a finished run: a lap from each of some places on all shipped tracks."""
+    """``evaluation.json`` of a finished run: a lap from each of some places on all shipped and all given tracks."""
 
     clean_fraction: Part
     mean_lap_time_s: Seconds | None
     randomization: str  # where it is written down
     laps: tuple[ValidationLap, ...]
+    trained_on: tuple[str, ...] = ()  # tracks among them that were given, so that this is no test of them
 
 
 class LessonSummary(RunRecord):

@@ -18,10 +18,11 @@ from outlap.learning.config import Recipe
 from outlap.learning.networks.student import Student, export
 from outlap.learning.runs.curves import Curves
 from outlap.learning.runs.film import LapFilm
-from outlap.learning.runs.folder import REWARD_COPY, LearningFolder
+from outlap.learning.runs.folder import REWARD_COPY, TRACKS_COPY, LearningFolder
 from outlap.learning.runs.records import RunEvaluation, Summary
+from outlap.learning.runs.training_tracks import given_tracks, on_copies, trained_on
 from outlap.learning.runs.validation import Score, Validation
-from outlap.policy.contract import Contract, Envelope
+from outlap.policy.contract import Contract, Envelope, TrainedOn
 from outlap.policy.file import write_policy
 from outlap.simulation.clock import TICK
 from outlap.track.formats import track_names
@@ -37,10 +38,11 @@ class Results:
     Args:
         config, car, seed: what made them.
         folder: the run's, or the lesson's.
+        tracks: folder with the run's copies of the given tracks.
     """
 
-    def __init__(self, config: Recipe, car: Car, seed: int, folder: LearningFolder) -> None:
-        self.config, self.car, self.seed, self.folder = config, car, seed, folder
+    def __init__(self, config: Recipe, car: Car, seed: int, folder: LearningFolder, tracks: Path) -> None:
+        self.config, self.car, self.seed, self.folder, self._tracks = config, car, seed, folder, tracks
         self._of_a_policy = (folder.summary_file, folder.evaluation_file, folder.curves_file, folder.film_file)
 
     def tidy(self) -> None:
@@ -61,16 +63,19 @@ class Results:
         write_atomic(self.folder.training_file, self._configuration())
         # A copy, since the exporter lays the weights out in memory in its own way.
         network = export(copy.deepcopy(student), self.config.observation, self.config.task.action)
-        return write_policy(path or self.folder.policy_file, network, contract(self.config, self.car, self.seed))
+        promise = contract(self.config, self.car, self.seed, trained_on(self.config.mix, self._tracks))
+        return write_policy(path or self.folder.policy_file, network, promise)
 
     def report(self, student: Student, curves: Curves, seed: int) -> Score:
-        """Drive a last lap on all shipped tracks, and write the evaluation, the curves and the film.
+        """Drive a last lap on all shipped tracks and the given ones, and write evaluation, curves and film.
 
         Raises:
             OutlapError: the folder cannot be written.
         """
+        own = given_tracks(self.config.mix, self._tracks)
+        others = [name for name in track_names() if name not in own]
         config = self.config.validation.model_copy(
-            update={"tracks": tuple(track_names()), "cars": self.config.validation.last_cars}
+            update={"tracks": (*others, *map(str, own.values())), "cars": self.config.validation.last_cars}
         )
         promise = contract(self.config, self.car, self.seed)
         film = LapFilm(self.config.task.rate_hz)
@@ -83,6 +88,7 @@ class Results:
             mean_lap_time_s=round(float(np.mean(times)), 3) if times else None,
             randomization=f"validation.randomization of {self.folder.training_file.name}",
             laps=score.laps,
+            trained_on=tuple(own),
         )
         write_atomic(self.folder.evaluation_file, evaluation.text(indent=1))
         return score
@@ -104,11 +110,15 @@ class Results:
         content = self.config.model_dump(mode="json")
         if self.config.reward != BUILT_IN:
             content["reward"] = REWARD_COPY  # it lies beside
+        if self.config.mix.files:
+            mix, beside = self.config.mix, Path(TRACKS_COPY)
+            content["tracks"]["files"] = list(on_copies(mix, beside, mix.files))
+            content["validation"]["tracks"] = list(on_copies(mix, beside, self.config.validation.tracks))
         made_by = f"outlap {__version__}, car {self.car.name}, seed {self.seed}"
         return f"# What made the policy beside this file: {made_by}.\n{yaml.safe_dump(content, sort_keys=False)}"
 
 
-def contract(config: Recipe, car: Car, seed: int) -> Contract:
+def contract(config: Recipe, car: Car, seed: int, tracks: TrainedOn | None = None) -> Contract:
     """What the policy file promises and demands."""
     height, trained = config.view.camera_height, config.randomization.camera_heights
     return Contract(
@@ -125,6 +135,7 @@ def contract(config: Recipe, car: Car, seed: int) -> Contract:
         car=car.name,
         recipe=config.recipe,
         seed=seed,
+        trained_on=tracks,
     )
 
 

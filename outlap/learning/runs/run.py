@@ -35,12 +35,11 @@ from outlap.learning.runs.disk import full_disk_told, make_room
 from outlap.learning.runs.folder import RunFolder
 from outlap.learning.runs.records import About, Reached
 from outlap.learning.runs.results import Results, contract, versions
+from outlap.learning.runs.training_tracks import TrainingTracks, keep_tracks, on_copies, training_tracks
 from outlap.learning.runs.validation import Score, Validation
 from outlap.simulation.cameras import Eyes
 from outlap.simulation.rendering.warming import Warming
 from outlap.states import State, StateError, check_keys, under
-from outlap.track.generate import generate_track
-from outlap.track.geometry import TrackSet
 from outlap.vehicle.car import Car
 
 __all__ = ["Progress", "Report", "contract", "interrupted", "resume", "train"]
@@ -159,7 +158,7 @@ class _Run:
         self._control = control or Control()
         self._began = time.perf_counter() - elapsed
         self._folder = folder.checkpoint_folder
-        self._results = Results(config, car, seed, folder)
+        self._results = Results(config, car, seed, folder, folder.tracks_folder)
         self._curves = Curves(folder.tensorboard_folder)
         self._streams = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(8)]
         self._student: Student | None = None
@@ -188,20 +187,22 @@ class _Run:
         if state is None:
             make_room(self.folder, self.config)
             keep_copy(config.reward, self.folder.reward_file, resuming=False)
+            keep_tracks(config.mix, self.folder.tracks_folder, resuming=False)
             state = {"stage": "", "seconds": self.seconds}
             save_checkpoint(self._folder, "begin", self._about, Reached(stage="", done=0, total=0), state, [])
         else:
             keep_copy(config.reward, self.folder.reward_file, resuming=True)
+            keep_tracks(config.mix, self.folder.tracks_folder, resuming=True)
             self._results.tidy()
             self._take(state)
         torch.manual_seed(self.seed)
-        tracks = self._tracks()
+        trained = self._tracks()
         pixels = isinstance(config, PixelTrainingConfig)
         ppo, drawn = (config.ppo, config.randomization) if pixels else (config.teacher, config.teacher.randomization)
         with opened_reward(
             config.reward,
             config.task,
-            tracks,
+            trained.tracks,
             self.car,
             ppo.cars,
             self._streams[5],
@@ -211,7 +212,7 @@ class _Run:
         ) as reward:
             # Who learns from rewards: the teacher, or what drives in the end.
             task = DrivingTask(
-                tracks,
+                trained.tracks,
                 self.car,
                 ppo.cars,
                 config.task,
@@ -219,10 +220,11 @@ class _Run:
                 drawn,
                 reward,
                 one_lap=config.reward != BUILT_IN,
+                chances=trained.chances,
             )
             if pixels:
                 return self._finish(self._tried(config, task, state, warming))
-            return self._finish(self._taught(config, tracks, task, state, warming))
+            return self._finish(self._taught(config, trained, task, state, warming))
 
     def _tried(self, config: PixelTrainingConfig, task: DrivingTask, state: State, warming: Warming) -> PixelTraining:
         """All of the recipe ``ppo``."""
@@ -237,23 +239,25 @@ class _Run:
     def _watch(self, student: Student) -> None:
         """Validate ``student`` as it learns, and publish it."""
         self._student = student
-        self._validation = Validation(
-            self.config.validation,
-            self.car,
-            self.config.task,
-            contract(self.config, self.car, self.seed),
-            self._streams[6],
+        config = self.config
+        tracks = on_copies(config.mix, self.folder.tracks_folder, config.validation.tracks)
+        validated, promise = (
+            config.validation.model_copy(update={"tracks": tracks}),
+            contract(config, self.car, self.seed),
         )
+        self._validation = Validation(validated, self.car, config.task, promise, self._streams[6])
 
     def _taught(
-        self, config: TrainingConfig, tracks: TrackSet, task: DrivingTask, state: State, warming: Warming
+        self, config: TrainingConfig, trained: TrainingTracks, task: DrivingTask, state: State, warming: Warming
     ) -> Distiller:
         """The teacher's head start, then student and teacher side by side."""
         training = TeacherTraining(task, config.teacher)
         if state["stage"] != "student":
             self._learn("teacher", training, state)
         warming.wait()
-        task = DrivingTask(tracks, self.car, config.distill.cars, config.task, self._streams[2], config.randomization)
+        (tracks, chances), cars = trained, config.distill.cars
+        drawn = config.randomization
+        task = DrivingTask(tracks, self.car, cars, config.task, self._streams[2], drawn, chances=chances)
         eyes = Eyes(task.fleet, config.view, self._streams[3], config.randomization, config.task.rate_hz)
         student = Student(config.student, config.observation, task.table)
         self._watch(student)
@@ -382,14 +386,12 @@ class _Run:
         save_checkpoint(self._folder, "end", about, reached, state, [])
         return self.folder.policy_file
 
-    def _tracks(self) -> TrackSet:
-        rng = np.random.default_rng(self._streams[0])
-        tracks = []
-        for index in range(self.config.tracks):
+    def _tracks(self) -> TrainingTracks:
+        def told(done: int, total: int) -> None:
             self._between()
-            tracks.append(generate_track(rng, name=f"generated-{index}"))
-            self._tell(Progress("tracks", index + 1, self.config.tracks, {}))
-        return TrackSet(tracks)
+            self._tell(Progress("tracks", done, total, {}))
+
+        return training_tracks(self.config.mix, self.folder.tracks_folder, self._streams[0], told)
 
 
 def _score(clean_laps: float, lap_time: float) -> Score:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from outlap.errors import OutlapError
-from outlap.track.formats import load_track, track_names
+from outlap.track.formats import TRACK_FILE, load_track, track_file, track_names
 from outlap.track.track import Track
 
 TRACK_FILES = (".npy", ".yaml", ".yml")
@@ -24,7 +24,7 @@ def gather_tracks(words: Sequence[str], both_directions: bool = False) -> list[T
     """
     tracks: list[Track] = []
     names: set[str] = set()
-    for path in [path for word in words or track_names() for path in _files(word)]:
+    for path in track_paths(words or track_names()):
         track = load_track(path)
         name, k = track.name, 2
         while name in names:
@@ -36,15 +36,24 @@ def gather_tracks(words: Sequence[str], both_directions: bool = False) -> list[T
     return tracks
 
 
-def _files(word: str) -> list[str | Path]:
+def track_paths(words: Sequence[str]) -> list[Path]:
+    """The files of the tracks that ``words`` mean, as for :func:`gather_tracks`.
+
+    Raises:
+        OutlapError: there is no such track, or a folder holds none.
+    """
+    return [path for word in words for path in _files(word)]
+
+
+def _files(word: str) -> list[Path]:
     folder = Path(word)
     try:
-        if not folder.is_dir() or (folder / "track.yaml").is_file():
-            return [word]
+        if not folder.is_dir() or (folder / TRACK_FILE).is_file():
+            return [track_file(word)]
         found = [path for path in sorted(folder.iterdir()) if path.suffix in TRACK_FILES and path.is_file()]
-        found += sorted(path.parent for path in folder.glob("*/track.yaml"))
+        found += sorted(folder.glob(f"*/{TRACK_FILE}"))
     except OSError as error:
         raise OutlapError(f"{word}: cannot look for tracks there: {error.strerror or error}.") from error
     if not found:
         raise OutlapError(f"{word}: the folder holds no track (.npy, .yaml, or a folder with a track.yaml).")
-    return list(found)
+    return found

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from outlap.errors import OutlapError
-from outlap.evaluation.tracks import gather_tracks
 from outlap.track.formats import save_track, track_names
+from outlap.track.gathering import gather_tracks
 from outlap.track.track import Track
 
 
