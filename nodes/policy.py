@@ -18,6 +18,7 @@ from outlap.camera.view import View
 from outlap.errors import OutlapError
 from outlap.files import Model
 from outlap.policy.allowed import read_allowed
+from outlap.policy.pace import Pace
 from outlap.policy.runtime import Driver, Policy
 from outlap.policy.watch import PolicyWatch, load_live_policy
 from outlap.safety.gate import EARLY_BY, STALE_AFTER
@@ -51,16 +52,18 @@ class PolicyNode(LifecycleProgram):
     def __init__(self) -> None:
         super().__init__("policy")
         self._driver: Driver | None = None
+        self._pace: Pace | None = None
         self._watch: PolicyWatch | None = None
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
         path, car = Path(parameters.policy), load_car(parameters.car)
+        self._car = car
         allowed = read_allowed(Path(parameters.allowed)) if parameters.allowed else None
         view = View()
         self._shape = (view.height, view.width)
         if parameters.exchange == "never":
-            self._driver = Driver(load_live_policy(path, car, allowed))
+            self._driver = self._driving(load_live_policy(path, car, allowed))
         else:
             self._watch = PolicyWatch(path, car, parameters.exchange == "next", allowed)
         self._file_problem, self._exchanges = "", 0
@@ -94,10 +97,15 @@ class PolicyNode(LifecycleProgram):
         if policy is not None:
             self._take(policy)
 
+    def _driving(self, policy: Policy) -> Driver:
+        every = policy.contract.pictures_a_command(self._car)
+        self._pace = Pace(policy.contract.rate_hz, every)
+        return Driver(policy, every)
+
     def _take(self, policy: Policy) -> None:
         """Drive with ``policy`` from the next image on."""
         if self._driver is None:
-            self._driver = Driver(policy)
+            self._driver = self._driving(policy)
         else:
             self._driver.exchange(policy)
         self._file_problem, self._exchanges = "", self._exchanges + 1
@@ -131,6 +139,9 @@ class PolicyNode(LifecycleProgram):
             return
         if self._driver is None:
             return
+        self._report("")
+        if not self._driver.due(stamp):
+            return
         begin = seconds(self._steady)
         command = self._driver.act(stamp, pixels)
         now = seconds(self._steady)
@@ -140,7 +151,17 @@ class PolicyNode(LifecycleProgram):
         twist.twist.linear.x, twist.twist.angular.z = to_twist(float(command.curvature), float(command.speed))
         self._commands.publish(twist)
         self._rate.add(now)
-        self._report("")
+        self._look_at_pace(stamp)
+
+    def _look_at_pace(self, stamp: float) -> None:
+        """See how often pictures come; whoever drives by them hears at once that they come too seldom."""
+        assert self._pace is not None
+        before = self._pace.too_slow
+        self._pace.add(stamp)
+        if self._pace.too_slow != before:
+            self._diagnostics.publish()
+            if self._pace.too_slow:
+                self.get_logger().error(self._pace.slow)
 
     def _report(self, problem: str) -> None:
         """Log a problem once, when it lasts: at the start an image may well come before the first /clock."""
@@ -153,10 +174,16 @@ class PolicyNode(LifecycleProgram):
         rate = self._rate.hertz(seconds(self._steady))
         problem = self._problem or ("" if rate else "no images")
         digest = self._driver.policy.digest if self._driver else ""
+        pace = self._pace
+        too_slow = pace.slow if pace is not None and pace.too_slow else ""
         exchange = {"taken": self._exchanges, "refused": self._file_problem} if self._watch is not None else {}
-        values = PolicyStatus(rate_hz=rate, inference_ms=self._inference * 1e3, digest=digest, **exchange)
+        values = PolicyStatus(
+            rate_hz=rate, inference_ms=self._inference * 1e3, digest=digest, too_slow=too_slow, **exchange
+        )
         if self._driver is None:
             return WARN, "waiting for the first policy", values
+        if not problem and pace is not None and pace.slow:
+            return ERROR if pace.too_slow else WARN, pace.slow, values
         return ERROR if problem else OK, problem or "driving", values
 
 

@@ -127,12 +127,19 @@ class BatchDriver:
 
 
 class Driver:
-    """Drives one car from its stamped pictures: a batch of one that also watches time."""
+    """Drives one car from its stamped pictures: a batch of one that also watches time.
 
-    def __init__(self, policy: Policy) -> None:
+    Args:
+        policy: the policy.
+        every: how many pictures there are for each command, see :meth:`Contract.pictures_a_command`.
+    """
+
+    def __init__(self, policy: Policy, every: int = 1) -> None:
         self.policy = policy
         self._batch = BatchDriver(policy, 1)
         self._stamp: float | None = None
+        # s after a command, within which pictures lie between two: told by stamps, so that a lost one shifts nothing.
+        self._between = (every - 0.5) / every / policy.contract.rate_hz if every > 1 else 0.0
 
     def reset(self) -> None:
         """Forget all earlier pictures and commands."""
@@ -148,8 +155,12 @@ class Driver:
         self.policy.contract.check_exchange(policy.contract, str(policy.path or "the policy"))
         self.policy = self._batch.policy = policy
 
+    def due(self, stamp: float) -> bool:
+        """Whether a picture exposed at ``stamp`` s is to be acted on: none that lies between two commands is."""
+        return self._stamp is None or not 0 < stamp - self._stamp < self._between
+
     def act(self, stamp: float, image: NDArray[np.uint8]) -> Command:
-        """The command for the canonical view ``image`` (H, W) uint8, exposed at ``stamp`` seconds.
+        """The command for the canonical view ``image`` (H, W) uint8, exposed at ``stamp`` seconds, which is due.
 
         Memory restarts when stamps stand still, go back, or leave a gap of more than 0.5 s.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -125,12 +126,13 @@ def replay(
     topic = _picture_topic(recording, raw)
     pictures = views(recording, policy, car, raw)
     total = recording.topics[topic].messages
-    driver = Driver(policy)
+    driver = Driver(policy, policy.contract.pictures_a_command(car))
     stamps: list[int] = []
     received: list[int] = []
     wanted: list[tuple[float, float]] = []
     for picture in pictures:
-        wanted.append(driver.act(picture.stamp * 1e-9, picture.pixels))
+        stamp = picture.stamp * 1e-9
+        wanted.append(driver.act(stamp, picture.pixels) if driver.due(stamp) else (math.nan, math.nan))
         stamps.append(picture.stamp)
         received.append(picture.received)
         report(len(stamps), total)

@@ -74,6 +74,20 @@ def test_history_restarts_when_time_jumps(policy: Policy, jump: float, restarts:
     assert (after == Driver(policy).act(0.0, images[3])) is restarts
 
 
+def test_of_a_quicker_camera_it_takes_every_second_picture_and_no_lost_one_shifts_that(policy: Policy) -> None:
+    driver = Driver(policy, every=2)  # of 60 pictures a second, for a policy of 30
+    image = pictures(1)[0, 0]
+    taken = []
+    for number in [0, 1, 2, 3, 4, 5, 8, 9, 10, 13, 14, 15, 16]:  # some are lost
+        stamp = number * PERIOD / 2 + (number % 3 - 1) * 1e-3  # and none is on time
+        if driver.due(stamp):
+            driver.act(stamp, image)
+            taken.append(number)
+    assert taken == [0, 2, 4, 8, 10, 13, 15]
+    assert driver.due(0.0)  # time has begun anew
+    assert all(Driver(policy).due(stamp) for stamp in (0.0, 1e-3))
+
+
 def test_reset_forgets(policy: Policy) -> None:
     images = pictures(3)[:, 0]
     driver = Driver(policy)
