@@ -18,6 +18,7 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool
 
 from outlap.drivers.actuator import Actuator, ActuatorError
+from outlap.drivers.battery import BatteryWatch
 from outlap.files import Model
 from outlap.safety.gate import Arm, Event, Gate, Health, Output, Source, State, Twist, limits
 from outlap.timing import Intervals, Rate
@@ -25,7 +26,8 @@ from outlap.vehicle.car import car_file, load_car
 
 from .shared import topics
 from .shared.actuators import ActuatorName, held, open_named
-from .shared.messages import to_seconds, to_time
+from .shared.messages import to_battery, to_seconds, to_time
+from .shared.motors import Neighbours
 from .shared.program import (
     ERROR,
     OK,
@@ -80,6 +82,9 @@ class MotorNode(LifecycleProgram):
         self._written = float("-inf")  # s, when
         self._refused = ""  # why the actuator did not take the last write
         self._diagnostics = Diagnostics(self, self._status)
+        self._neighbours = Neighbours(self, lambda: seconds(self._steady), self._speak)
+        self._battery = BatteryWatch(self._car.battery)
+        self._batteries = topics.BATTERY.publisher(self)
         topics.COMMAND.subscription(self, self._policy_command)
         topics.HAND_COMMAND.subscription(self, self._hand_command)
         topics.ARM.server(self, self._arm)
@@ -130,16 +135,28 @@ class MotorNode(LifecycleProgram):
         response.message = output.reason or "armed"
         return response
 
+    def _speak(self) -> None:
+        if self._output is not None:  # before the first tick there is nothing to say
+            self._diagnostics.publish()
+
     def _tick(self) -> None:
-        assert self._stopper is not None
+        assert self._stopper is not None and self._actuator is not None
         now = seconds(self._steady)
         self._ticks.add(now)
         self._gaps.add(now)
         self._step(
             Health("stopper", self._stopper.beat(now)),
             Health("publishers", self._drivers.problem(now)),
+            Health("rivals", self._neighbours.rivals(now)),
+            Health("camera", self._neighbours.too_slow(now)),
             Health("actuator", self._refused),
+            Health("hardware", self._actuator.problem(now)),
+            Health("battery", self._battery.problem(now, self._actuator.voltage(now), self._is_armed)),
         )
+
+    @property
+    def _is_armed(self) -> bool:
+        return self._output is not None and self._output.state is State.ARMED
 
     def _step(self, *events: Event) -> Output:
         """Ask the gate, write what it says, and report a change."""
@@ -183,6 +200,8 @@ class MotorNode(LifecycleProgram):
     def _status(self) -> tuple[bytes, str, MotorStatus]:
         assert self._output is not None and self._actuator is not None
         output, now = self._output, seconds(self._steady)
+        if (voltage := self._actuator.voltage(now)) is not None:
+            self._batteries.publish(to_battery(to_time(seconds(self.get_clock())), voltage))
         level = {State.ARMED: OK, State.DISARMED: WARN, State.FAULT: ERROR}[output.state]
         state = output.state.name.lower()
         values = MotorStatus(

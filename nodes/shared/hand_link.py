@@ -15,9 +15,10 @@ from outlap.hand.config import HandConfig
 from outlap.hand.hand import Hand
 from outlap.hand.signs import Wish
 from outlap.vehicle.car import Car
-from outlap.vehicle.command import FRAME, to_twist
+from outlap.vehicle.command import FRAME, to_hand_twist
 
 from . import topics
+from .motors import Motors
 from .program import seconds, steady_clock
 from .statuses import MotorStatus, StatusReader
 
@@ -35,6 +36,7 @@ class Helm:
         self._publisher: Publisher | None = None
         self._client = topics.ARM.client(node)
         self._told, self._told_at = ("", ""), float("-inf")
+        self._motors = Motors(node)
         self._reader = StatusReader(topics.DIAGNOSTICS.resolved(node), say, MotorStatus)
         topics.DIAGNOSTICS.subscription(node, self._hear)
 
@@ -50,14 +52,16 @@ class Helm:
         return self._told
 
     def step(self, wishes: Mapping[str, Wish | None]) -> None:
-        """Send what the hand says, and ask what it asks."""
-        heard = self._publisher is not None and self._publisher.get_subscription_count() > 0
+        """Send what the hand says, and ask what it asks; where several motors hear it, nothing that moves one."""
+        several = self._motors.several(self.now())
+        heard = not several and self._publisher is not None and self._publisher.get_subscription_count() > 0
         step = self.hand.step(self.now(), wishes, self.motor[0] == "armed", heard)
         if step.problem:
-            self._say(step.problem)
+            problem = self._motors.problem(self.now())
+            self._say(f"not armed: {problem}" if problem else step.problem)
         for arm in step.requests:
             self.ask(arm)
-        if step.command is None:
+        if step.command is None or several:
             if self._publisher is not None:
                 self._node.destroy_publisher(self._publisher)
                 self._publisher = None
@@ -67,13 +71,16 @@ class Helm:
         twist = TwistStamped()
         twist.header.stamp, twist.header.frame_id = self._node.get_clock().now().to_msg(), FRAME
         speed, curvature = step.command
-        twist.twist.linear.x, twist.twist.angular.z = to_twist(curvature, speed)
+        twist.twist.linear.x, twist.twist.angular.z = to_hand_twist(curvature, speed)
         self._publisher.publish(twist)
 
     def ask(self, arm: bool) -> Future | None:
         """Ask the motor to arm or disarm; a refusal is said. None when there is no motor."""
         if not self._client.service_is_ready():
             self._say("no motor answers")
+            return None
+        if arm and (problem := self._motors.problem(self.now())):
+            self._say(f"not armed: {problem}")
             return None
         future = self._client.call_async(SetBool.Request(data=arm))
         future.add_done_callback(self._answered)
@@ -88,4 +95,5 @@ class Helm:
         for heard in self._reader.read(message):
             match heard.values:
                 case MotorStatus(state=state, reason=reason):
+                    self._motors.hear(heard, self.now())
                     self._told, self._told_at = (state, reason), self.now()

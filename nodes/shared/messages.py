@@ -11,7 +11,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Pose, Quaternion
 from numpy.typing import NDArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import BatteryState, CameraInfo, CompressedImage, Image
 
 if TYPE_CHECKING:
     from outlap.vehicle.car import Lens
@@ -32,6 +32,16 @@ def to_time(seconds: float) -> Time:
     """Seconds as a message stamp, rounded to the nanosecond."""
     whole, nanoseconds = divmod(round(seconds * 1e9), 1_000_000_000)
     return Time(sec=whole, nanosec=nanoseconds)
+
+
+def to_battery(stamp: Time, voltage: float) -> BatteryState:
+    """A battery of which only the voltage (V) is known."""
+    message = BatteryState(voltage=voltage, present=True)
+    message.header.stamp = stamp
+    unknown = ("temperature", "current", "charge", "capacity", "design_capacity", "percentage")
+    for field in unknown:  # as sensor_msgs/BatteryState says what is not measured
+        setattr(message, field, math.nan)
+    return message
 
 
 def to_seconds(stamp: Any) -> float:

@@ -8,6 +8,8 @@ A model's fields are the status's keys, in their order. Numbers and words cross 
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
@@ -66,6 +68,7 @@ class PolicyStatus(NodeStatus):
     rate_hz: float
     inference_ms: float
     digest: str  # of the policy that drives; empty: none yet
+    too_slow: str = ""  # why the car must not go on by it: pictures come far too seldom
     taken: int = 0  # policies, where it exchanges them
     refused: str = ""  # likewise: what is wrong with the file that lies there
 
@@ -175,6 +178,7 @@ class Heard(NamedTuple):
     values: NodeStatus
     level: bytes
     text: str
+    where: str  # it runs: its process and computer
 
 
 class StatusReader:
@@ -204,12 +208,13 @@ class StatusReader:
                     self._say(sentence)
                 continue
             self._told.pop(status.name, None)
-            yield Heard(values, status.level, status.message)
+            yield Heard(values, status.level, status.message, status.hardware_id)
 
 
 def to_message(node: Node, level: bytes, text: str, values: NodeStatus) -> DiagnosticArray:
     """A node's status as ROS carries it, stamped now."""
-    status = DiagnosticStatus(level=level, name=node.get_name(), message=text, values=values.texts())
+    where = f"process {os.getpid()} on {socket.gethostname()}"
+    status = DiagnosticStatus(level=level, name=node.get_name(), message=text, hardware_id=where, values=values.texts())
     array = DiagnosticArray(status=[status])
     array.header.stamp = node.get_clock().now().to_msg()
     return array

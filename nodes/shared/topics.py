@@ -26,7 +26,7 @@ from rclpy.service import Service as ServiceServer
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState, Joy
+from sensor_msgs.msg import BatteryState, CameraInfo, CompressedImage, Image, JointState, Joy
 from std_msgs.msg import Float64
 from std_srvs.srv import SetBool, Trigger
 
@@ -184,6 +184,7 @@ MOTOR_STATE = Topic(
     # Who wants to know only how it stands now, as the camera does, and no history.
     readers={"recorder": RECORDED, "newest": LATEST},
 )
+BATTERY = Topic("battery_state", BatteryState, RECORD, "the battery's voltage, where the actuator reports one; 1 Hz")
 DIAGNOSTICS = Topic(
     names.DIAGNOSTICS,
     DiagnosticArray,

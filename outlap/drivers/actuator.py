@@ -49,6 +49,17 @@ class Actuator(ABC):
         """
         return {}
 
+    def problem(self, now: float) -> str:
+        """Why the hardware cannot be trusted to drive, in words: it has not said who it is, or reports a fault.
+
+        Empty where nothing speaks against it. As :meth:`health`, it never waits, raises or moves anything.
+        """
+        return ""
+
+    def voltage(self, now: float) -> float | None:
+        """The battery's voltage in V, as last reported; None where it is not known."""
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the hardware, without writing anything. Never raises, and may be called again."""

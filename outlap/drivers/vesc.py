@@ -24,6 +24,7 @@ from outlap.vehicle.hardware import Vesc
 
 WRITE_WITHIN = 0.02  # s, one tick of the motor; the few bytes of a command are taken at once by a port that works
 ASK_EVERY = 0.2  # s between two questions
+OLDEST = 3  # major version of the firmware from which on answers have the layout of vesc_packets.py
 SILENT_AFTER = 1.0  # s without an answer, after which that is what is told
 CHUNK = 4096  # bytes read at once, what the kernel keeps for a port
 
@@ -87,8 +88,30 @@ class VescActuator(SignalActuator):
             self._put(self._question())
         return self._telemetry
 
+    def problem(self, now: float) -> str:
+        told = self.telemetry(now)
+        if self._too_old:
+            return (
+                f"the VESC on {self._port} has firmware {self._firmware}, whose answers have another layout: update it "
+                f"to {OLDEST}.0 or later with VESC Tool"
+            )
+        if told is None or not self._firmware:
+            return (
+                f"no VESC answers on {self._port}: another device is there, or its power is off; check actuator.port "
+                "in the car file"
+            )
+        if now - told.time > SILENT_AFTER:
+            return f"the VESC on {self._port} does not answer any more"
+        return "" if told.values.fault == "none" else f"the VESC reports: {told.values.fault}"
+
+    def voltage(self, now: float) -> float | None:
+        told = self.telemetry(now)
+        return None if told is None or now - told.time > SILENT_AFTER else told.values.voltage
+
     def health(self, now: float) -> dict[str, object]:
         told = self.telemetry(now)
+        if self._too_old:
+            return {"vesc": "too old", "vesc_firmware": self._firmware}
         if told is None or now - told.time > SILENT_AFTER:
             return {"vesc": "no answer" if told is None else f"no answer for {now - told.time:.0f} s"}
         values = told.values
@@ -122,7 +145,12 @@ class VescActuator(SignalActuator):
         if not self._listens or self._now - self._asked < ASK_EVERY:
             return b""
         self._asked = self._now
-        return command(Command.GET_VALUES) + (b"" if self._firmware else command(Command.FW_VERSION))
+        # Who it is comes first: what it says of itself has another layout in old firmware.
+        return (b"" if self._firmware else command(Command.FW_VERSION)) + command(Command.GET_VALUES)
+
+    @property
+    def _too_old(self) -> bool:
+        return self._firmware != "" and int(self._firmware.partition(".")[0]) < OLDEST
 
     def _open(self) -> int:
         """The port's descriptor; one attempt to open it, where it is not open."""
@@ -172,13 +200,17 @@ class VescActuator(SignalActuator):
             self._drop()
             raise ActuatorError(self._advice(OSError(errno.ENXIO, os.strerror(errno.ENXIO))))
         for payload in self._parser.feed(data):
-            if (values := parse_values(payload)) is not None:
-                self._telemetry = Telemetry(now, values)
-            elif version := parse_firmware(payload):
+            if version := parse_firmware(payload):
                 self._firmware = version
+            elif self._firmware and not self._too_old and (values := parse_values(payload)) is not None:
+                self._telemetry = Telemetry(now, values)
 
     def _drop(self) -> None:
-        """Let go of a port that failed, without waiting for what it still holds; the next write opens it anew."""
+        """Let go of a port that failed, without waiting for what it still holds; the next write opens it anew.
+
+        What is there then may be another device: it has to say who it is.
+        """
+        self._firmware, self._asked = "", -math.inf
         if self._serial is not None:
             with contextlib.suppress(OSError, termios.error):
                 termios.tcflush(self._serial.fileno(), termios.TCOFLUSH)

@@ -22,7 +22,8 @@ SILENT_FOR = 0.3  # s before it is asked to arm for the policy: the gate holds a
 class Step(NamedTuple):
     """What to do now."""
 
-    command: tuple[float, float] | None  # (speed m/s, curvature 1/m) to send; None: send nothing
+    # (speed m/s, curvature 1/m) to send, as to_hand_twist has it; None: send nothing
+    command: tuple[float, float | None] | None
     requests: tuple[bool, ...]  # what to ask of /motor/arm, in this order
     problem: str = ""  # something to tell the person
 
@@ -99,7 +100,8 @@ class Hand:
         if wish is None:
             return Step(None, requests, problem)
         moves = armed and wish.held and self._owner in self._fresh
-        return Step((self._speed(wish) if moves else 0.0, wish.steering * self._car.max_curvature), requests, problem)
+        curvature = None if wish.steering is None else wish.steering * self._car.max_curvature
+        return Step((self._speed(wish) if moves else 0.0, curvature), requests, problem)
 
     def _take(self, device: str) -> None:
         if self._owner is None:

@@ -70,7 +70,8 @@ class Keys:
         if not direction or self._speed * direction < 0:
             self._speed = 0.0
         self._speed += direction * min(abs(direction - self._speed), passed / self._config.rise)
-        return Wish(held, self._speed, self._steering)
+        # Of a terminal that may be gone, nobody knows whether the keys were let go.
+        return Wish(held, self._speed, None if silence > self._config.late else self._steering)
 
     def _drive(self, now: float, role: str, key: Key) -> None:
         if key.told:

@@ -22,7 +22,7 @@ class Wish(NamedTuple):
 
     held: bool  # the dead-man's switch
     speed: float = 0.0  # of the speed limit, -1 to 1; 0 unless held
-    steering: float = 0.0  # of the tightest curvature, -1 to 1, left positive
+    steering: float | None = None  # of the tightest curvature, -1 to 1, left positive; None: as it is
 
 
 STILL = Wish(False)

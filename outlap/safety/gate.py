@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Literal, NamedTuple
 
 from outlap.vehicle.car import Car
-from outlap.vehicle.command import FRAME, STANDSTILL
+from outlap.vehicle.command import FRAME, STANDSTILL, STEERING_SPEED, is_standstill
 
 STALE_AFTER = 0.15  # s, age of a command's receipt or stamp; with a 20 ms tick neutral comes within 200 ms
 EARLY_BY = 0.05  # s, how far a stamp may lie ahead: /clock arrives in steps of its own, behind a quick message
@@ -25,9 +25,10 @@ HEADROOM = 2.0
 ROUNDING = 1e-5  # relative, so that a float32 limit is not taken for more than the float64 one
 
 Source = Literal["policy", "hand"]
-Part = Literal["actuator", "stopper", "publishers"]
+Part = Literal["actuator", "stopper", "publishers", "rivals", "hardware", "battery", "camera"]
 
-PATIENCE: dict[Part, float] = {"actuator": BUS_PATIENCE, "stopper": 0.0, "publishers": 0.0}  # s
+PATIENCE: dict[Part, float] = {"actuator": BUS_PATIENCE}  # s; the others get none
+POLICYS: tuple[Part, ...] = ("camera",)  # parts that a person drives on without
 
 
 class State(IntEnum):
@@ -169,16 +170,22 @@ class Gate:
         stamp = self._latest[self._source][0].stamp
         if math.isfinite(stamp):
             self._stamp = stamp
-        lasting = [text for part, (text, since) in self._ill.items() if not 0 <= steady - since < PATIENCE[part]]
+        ill = self._matters(self._source)
+        lasting = [text for part, (text, since) in ill.items() if not 0 <= steady - since < PATIENCE.get(part, 0.0)]
         if problem is not Problem.NONE or lasting:
             self._stop(State.FAULT, "; ".join(lasting) or text)
+
+    def _matters(self, source: Source) -> dict[Part, tuple[str, float]]:
+        """The parts that are ill and that ``source`` cannot drive without."""
+        return {part: why for part, why in self._ill.items() if source == "policy" or part not in POLICYS}
 
     def _arm(self, steady: float, ros: float) -> str:
         """Arm, or the reason why not. The hand drives if it is sending, otherwise the policy."""
         source: Source = "hand" if self._check("hand", steady, ros)[0] is Problem.NONE else "policy"
         problem, text = self._check(source, steady, ros)
-        texts = [text for text, _ in self._ill.values()] or [text]
-        if problem is not Problem.NONE or self._ill:
+        ill = self._matters(source)
+        texts = [text for text, _ in ill.values()] or [text]
+        if problem is not Problem.NONE or ill:
             return f"arming refused: {'; '.join(texts)}"
         self._source, self._state, self._reason = source, State.ARMED, ""
         return ""
@@ -192,11 +199,13 @@ class Gate:
         """Send what ``twist`` asks for, as far as it may change within ``elapsed`` s."""
         wanted, curvature = twist.linear[0], _curvature(twist)
         drive, tightest, limits = self._car.drive, self._car.max_curvature, self._limits
-        if curvature is None:
+        if is_standstill(wanted):
             self._speed = 0.0
+        else:
+            wanted = min(max(wanted, -drive.max_reverse_speed, -limits.speed), drive.max_speed, limits.speed)
+            self._speed = _eased(self._speed, wanted, limits.acceleration * elapsed)
+        if curvature is None:
             return
-        wanted = min(max(wanted, -drive.max_reverse_speed, -limits.speed), drive.max_speed, limits.speed)
-        self._speed = _eased(self._speed, wanted, limits.acceleration * elapsed)
         angle = self._car.steering_angle(min(max(curvature, -tightest), tightest))
         most = limits.steering_rate * elapsed
         self._steering = min(max(angle, self._steering - most), self._steering + most)
@@ -242,9 +251,10 @@ class Gate:
 
 
 def _curvature(twist: Twist) -> float | None:
-    """Curvature in 1/m, left positive, sign-correct in reverse; none at a standstill."""
+    """Curvature in 1/m, left positive, sign-correct in reverse; none at a standstill, where only a person steers."""
     speed = twist.linear[0]
-    return twist.angular[2] / speed if abs(speed) >= STANDSTILL else None
+    slowest = STEERING_SPEED if twist.source == "hand" else STANDSTILL
+    return twist.angular[2] / speed if abs(speed) >= slowest else None
 
 
 def _eased(speed: float, wanted: float, most: float) -> float:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from outlap.errors import OutlapError
 from outlap.files import Model, find_config, read_yaml
-from outlap.vehicle.hardware import CameraDevice, Hardware, PulseMaps
+from outlap.vehicle.hardware import Battery, CameraDevice, Hardware, PulseMaps
 
 NumbersT = TypeVar("NumbersT", float, NDArray[np.float64])
 Positive = Annotated[float, Field(gt=0)]
@@ -103,6 +103,7 @@ class Car(Model):
     tyres: Tyres
     camera: Camera
     actuator: Hardware | None = None  # what steers and drives the real one; none: the car is only simulated
+    battery: Battery | None = None  # of the real one; none: its voltage stops nothing
 
     @model_validator(mode="after")
     def _within_reach(self) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 FRAME = "base_link"  # that a command's twist is of: the ground point under the middle of the rear axle (REP-105)
 STANDSTILL = 0.05  # m/s, below this a command means zero speed, because angular.z / linear.x says nothing
+STEERING_SPEED = 1e-3  # m/s, of a twist that turns the wheels of a car that stands: zero carries no curvature
 
 
 def to_twist(curvature: float, speed: float) -> tuple[float, float]:
@@ -15,8 +16,18 @@ def to_twist(curvature: float, speed: float) -> tuple[float, float]:
     return speed, speed * curvature
 
 
+def to_hand_twist(curvature: float | None, speed: float) -> tuple[float, float]:
+    """``linear.x`` and ``angular.z`` of a person's command, which turns the wheels of a car that stands, too.
+
+    Without a curvature, which only speed 0 may lack, the wheels stay as they are.
+    """
+    if curvature is None:
+        return 0.0, 0.0
+    return to_twist(curvature, speed or STEERING_SPEED)
+
+
 def is_standstill(speed: float) -> bool:
-    """Whether a command of ``speed`` m/s makes the motor stand, with the steering held."""
+    """Whether a command of ``speed`` m/s makes the motor stand; of a policy, it then holds the steering as well."""
     return not abs(speed) >= STANDSTILL  # what is not a number stands, too
 
 

@@ -88,6 +88,19 @@ class DeepRacerPwm(PulseMaps):
 Hardware = Annotated[Pca9685 | Vesc | DeepRacerPwm, Field(discriminator="driver")]
 
 
+class Battery(Model):
+    """What voltages of the battery mean; they count where the actuator reports one, as a VESC does."""
+
+    low: Annotated[float, Field(gt=0, le=100)]  # V, below which the car is not armed
+    empty: Annotated[float, Field(gt=0, le=100)]  # V, below which an armed car stops, before the computer browns out
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low < self.empty:
+            raise ValueError("low must not be less than empty")
+        return self
+
+
 class CameraDevice(Model):
     """The camera's device; the size of its pictures is the lens's, their rate the camera's."""
 

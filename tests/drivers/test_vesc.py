@@ -150,6 +150,45 @@ def test_an_answer_is_found_among_rubbish_and_told_as_old_when_no_more_come(
     assert actuator.health(tick * 0.25 + 5)["vesc"] == "no answer for 5 s"
 
 
+def answered(vesc: FakeVesc, actuator: VescActuator, now: float) -> str:
+    """What is wrong a moment after both sides have spoken; at ``now`` and a little later by the actuator's time."""
+    actuator.problem(now)
+    time.sleep(0.1)
+    return actuator.problem(now + 0.25)
+
+
+def test_it_must_say_who_it_is_before_it_is_trusted_and_again_behind_a_new_plug(
+    vesc: FakeVesc, actuator: VescActuator
+) -> None:
+    vesc.answers = False
+    assert answered(vesc, actuator, 0.0) == (
+        f"no VESC answers on {vesc.port}: another device is there, or its power is off; check actuator.port in the car "
+        "file"
+    )
+    assert actuator.voltage(0.3) is None
+    vesc.answers = True
+    until(lambda: answered(vesc, actuator, 1.0) == "", "an answer")
+    assert actuator.voltage(1.3) == 15.6
+    vesc.values = vesc.values._replace(fault="battery voltage too low")
+    until(lambda: answered(vesc, actuator, 2.0) == "the VESC reports: battery voltage too low", "the fault")
+    vesc.values = vesc.values._replace(fault="none")
+    vesc.answers = False
+    assert answered(vesc, actuator, 4.0) == f"the VESC on {vesc.port} does not answer any more"
+    vesc.unplug()
+    assert answered(vesc, actuator, 5.0).startswith("no VESC answers on ")
+    vesc.plug_in()  # what is there now takes all, and says nothing
+    assert answered(vesc, actuator, 6.0).startswith("no VESC answers on ")
+    vesc.answers = True
+    until(lambda: answered(vesc, actuator, 7.0) == "", "an answer of the new one")
+
+
+def test_old_firmware_is_told_and_not_misread(vesc: FakeVesc, actuator: VescActuator) -> None:
+    vesc.firmware = bytes([Command.FW_VERSION, 2, 18])
+    until(lambda: "has firmware 2.18, whose answers have another layout" in answered(vesc, actuator, 0.0), "a word")
+    assert actuator.telemetry(1.0) is None and actuator.voltage(1.0) is None
+    assert actuator.health(1.0) == {"vesc": "too old", "vesc_firmware": "2.18"}
+
+
 def test_a_pulled_plug_is_told_in_one_sentence_and_a_plug_put_back_is_found_by_the_next_write(
     vesc: FakeVesc, actuator: VescActuator
 ) -> None:

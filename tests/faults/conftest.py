@@ -57,14 +57,14 @@ def make_rig(
     """``make_rig(world, pictures="player")``: camera, policy and motor, and what surrounds them in that world.
 
     Pictures come from the ``simulator`` or a ``player``; a ``commander`` takes the place of camera and policy.
-    ``policy`` is a command that takes the place of the policy node's program.
+    ``policy`` is a command that takes the place of the policy node's program, ``battery`` what the car file says of it.
     """
     monkeypatch.setenv(TRANSPORT, LOOPBACK)  # as the car's launch files do
     made: list[Rig] = []
     held = contextlib.ExitStack()
     stalls = Stalls(tmp_path)
 
-    def actuator(world: str, recorder: Recorder) -> tuple[Rig, dict[str, object]]:
+    def actuator(world: str, recorder: Recorder, battery: object) -> tuple[Rig, dict[str, object]]:
         """The rig around what the motor writes to, and the motor's parameters."""
         if world == "simulated":
             return Rig(domain.id, recorder, recorder.history, lambda wheel_speed: wheel_speed != 0, stalls), {}
@@ -74,16 +74,22 @@ def make_rig(
         standin = held.enter_context(kind(Path(folder)))
         content = yaml.safe_load((share_directory() / "config" / "cars" / "deepracer.yaml").read_text())
         content["actuator"] = maps | standin.hardware
+        content["battery"] = battery
         path = tmp_path / "car.yaml"
         path.write_text(yaml.safe_dump(content))
         rig = Rig(domain.id, recorder, standin.history, lambda signal: signal >= forward, stalls, standin)
         return rig, {"actuator": "car", "car": path}
 
     def make(
-        world: str, pictures: str = "player", clock: bool = False, policy: list[str] | None = None, **motor: Any
+        world: str,
+        pictures: str = "player",
+        clock: bool = False,
+        policy: list[str] | None = None,
+        battery: object = None,
+        **motor: Any,
     ) -> Rig:
         recorder = Recorder(domain.id)
-        rig, driven = actuator(world, recorder)
+        rig, driven = actuator(world, recorder, battery)
         made.append(rig)
         common = {"use_sim_time": clock or pictures == "simulator"}
         if pictures == "commander":

@@ -133,6 +133,7 @@ class Player(Background):
     def __init__(self, domain: int, clock: bool = False) -> None:
         super().__init__("player", domain)
         self.late = 0.0  # s, how old the stamps are
+        self.period = FRAME_TIME  # s
         self.frozen = False  # whether it is always the same picture
         self.playing = True
         self.offset = 1000.0 - time.monotonic()  # s, of /clock
@@ -154,7 +155,7 @@ class Player(Background):
         picture = 0
         due = time.monotonic()
         while self.waits(max(due - time.monotonic(), 0.0)):
-            due = max(due, time.monotonic() - FRAME_TIME) + FRAME_TIME / steps
+            due = max(due, time.monotonic() - self.period) + self.period / steps
             if not self.playing:
                 continue
             if self._clock:

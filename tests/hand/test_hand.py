@@ -9,6 +9,7 @@ from outlap.hand.hand import Hand
 from outlap.hand.signs import STILL, Action, Wish
 from outlap.safety.gate import Arm, Event, Gate, Output, State, Twist, limits
 from outlap.vehicle.car import Car
+from outlap.vehicle.command import to_hand_twist
 
 FULL = Wish(True, 1.0, 0.5)
 TICK = 0.02  # s
@@ -36,7 +37,8 @@ class Drive:
                 events.append(Twist("policy", self.now, "base_link", (0.5, 0.0, 0.0), (0.0, 0.0, 0.0)))
             if step.command is not None:
                 speed, curvature = step.command
-                twist = ((speed, 0.0, 0.0), (0.0, 0.0, speed * curvature))
+                linear, angular = to_hand_twist(curvature, speed)
+                twist = ((linear, 0.0, 0.0), (0.0, 0.0, angular))
                 events.append(Twist("hand", self.now, "base_link", *twist))
             self.sends = self.heard = step.command is not None
             self.output = self.gate.step(self.now, self.now, [*events, *map(Arm, step.requests)])
@@ -75,6 +77,21 @@ def test_arms_for_the_hand_and_drives(drive: Drive, car: Car) -> None:
     assert drive.output.speed == 0
     assert drive.hand.who == "you drive"
     assert drive.run(2).state is State.ARMED  # zero speed goes on being sent
+
+
+def test_the_wheels_follow_the_stick_while_the_car_stands(drive: Drive, car: Car) -> None:
+    """So that left can be seen to be left on blocks, before anything turns."""
+    drive.ask(Action.ARM)
+    drive.run(0.3)
+    for steering in (1.0, -0.5, 0.0):
+        for held in (False, True):
+            drive.hold(Wish(held, 0.0, steering))
+            assert drive.run(0.5).steering == pytest.approx(car.steering_angle(steering * car.max_curvature))
+            assert drive.output.speed == 0
+    drive.hold(Wish(True, 1.0, 1.0))
+    turned = drive.run().steering
+    drive.hold(STILL)  # nobody knows where the stick is
+    assert drive.run(0.5)[:2] == (0.0, turned)
 
 
 def test_a_stick_held_while_arming_moves_nothing_until_it_is_let_go(drive: Drive) -> None:

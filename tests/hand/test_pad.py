@@ -12,6 +12,8 @@ from outlap.hand.signs import STILL, Action, Wish
 
 DEAD_MAN, ARM, DISARM, POLICY = 4, 0, 1, 3
 
+RELEASED = Wish(False, 0.0, 0.0)  # with the stick in its middle
+
 
 class Held:
     """A pad in somebody's hands: samples at 20 Hz."""
@@ -43,17 +45,17 @@ def held(config: HandConfig) -> Held:
 def test_drives_only_while_the_dead_mans_switch_is_held(held: Held) -> None:
     held.axes[1] = 1.0
     held.send()
-    assert held.wish == STILL
+    assert held.wish == RELEASED
     held.press(DEAD_MAN)
     assert held.wish == Wish(True, 1.0, 0.0)
     held.press(DEAD_MAN, 0)
-    assert held.wish == STILL
+    assert held.wish == RELEASED
 
 
 def test_the_first_sample_never_drives(held: Held) -> None:
     held.axes[1] = 1.0
     held.press(DEAD_MAN)
-    assert held.wish == STILL
+    assert held.wish == RELEASED
     held.press(DEAD_MAN, 0)
     held.press(DEAD_MAN)
     assert held.wish is not None
@@ -66,7 +68,7 @@ def test_nor_does_the_first_after_a_loss(held: Held) -> None:
     assert held.wish is not None
     assert held.wish.held
     held.send(after=0.25)
-    assert held.wish == STILL
+    assert held.wish == RELEASED
     held.press(DEAD_MAN, 0)
     held.press(DEAD_MAN)
     assert held.wish.held
@@ -121,7 +123,7 @@ def test_a_trigger_can_be_the_dead_mans_switch(config: HandConfig) -> None:
     held = Held(config.model_copy(update={"joystick": joystick}))
     held.axes[2] = 0.0  # what joy_node says of a trigger that was not touched yet
     held.send()
-    assert held.wish == STILL
+    assert held.wish == RELEASED
     held.axes[2] = -0.8
     held.send()
     assert held.wish is not None
@@ -154,4 +156,4 @@ def test_a_sample_that_no_joystick_sends_counts_for_nothing(
     assert held.now > last
     held.send()
     assert held.pad.refused == ""
-    assert held.wish == STILL
+    assert held.wish == RELEASED

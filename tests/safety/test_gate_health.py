@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from gate_bench import DAWN, INFINITE, TICK, UNLIMITED, Bench
 
@@ -21,7 +23,7 @@ from outlap.safety.gate import (
     limits,
 )
 from outlap.vehicle.car import Car
-from outlap.vehicle.command import FRAME, STANDSTILL
+from outlap.vehicle.command import FRAME, STANDSTILL, STEERING_SPEED
 
 
 def test_a_gate_that_was_not_asked_for_a_while_trusts_nothing(driving: Bench) -> None:
@@ -40,7 +42,7 @@ def test_standing_still_while_disarmed_is_no_fault(bench: Bench) -> None:
     assert bench.arm().state is State.ARMED
 
 
-PARTS: list[Part] = ["actuator", "stopper", "publishers"]
+PARTS: list[Part] = ["actuator", "stopper", "publishers", "rivals"]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -76,7 +78,7 @@ def test_one_refused_write_is_no_fault_but_a_while_of_them_is_within_a_tenth_of_
     assert BUS_PATIENCE <= driving.steady - began <= 0.1
 
 
-@pytest.mark.parametrize("part", ["stopper", "publishers"])
+@pytest.mark.parametrize("part", ["stopper", "publishers", "rivals"])
 def test_the_other_parts_get_no_patience(driving: Bench, part: Part) -> None:
     assert driving.gate.step(driving.steady, driving.ros, [Health(part, "gone")]).state is State.FAULT
 
@@ -218,6 +220,19 @@ def test_standing_still_is_within_any_cars_curvature(car: Car) -> None:
 
 def test_the_slowest_speed_that_is_one_is_driven(driving: Bench) -> None:
     assert driving.command(speed=STANDSTILL, yaw_rate=0.0).speed == STANDSTILL
+
+
+def test_a_person_turns_the_wheels_of_a_car_that_stands_and_a_policy_does_not(driving: Bench, car: Car) -> None:
+    turned = driving.command().steering
+    slowest = STEERING_SPEED
+    assert driving.command(speed=math.nextafter(STANDSTILL, 0), yaw_rate=0.0)[:2] == (0.0, turned)
+    assert driving.command(source="hand", speed=math.nextafter(slowest, 0), yaw_rate=0.0)[:2] == (0.0, turned)
+    assert driving.command(source="hand", speed=slowest, yaw_rate=0.0)[:2] == (0.0, 0.0)
+    assert driving.command(source="hand", speed=-slowest, yaw_rate=-slowest)[:2] == (
+        0.0,
+        pytest.approx(car.steering_angle(1.0)),
+    )
+    assert driving.command(source="hand", speed=STANDSTILL, yaw_rate=0.0)[:2] == (STANDSTILL, 0.0)
 
 
 def test_a_cap_of_nothing_lets_nothing_through(car: Car) -> None:

@@ -6,7 +6,14 @@ import math
 
 import pytest
 
-from outlap.vehicle.command import STANDSTILL, driven_curvature, is_standstill, to_twist, wanted_curvature
+from outlap.vehicle.command import (
+    STANDSTILL,
+    driven_curvature,
+    is_standstill,
+    to_hand_twist,
+    to_twist,
+    wanted_curvature,
+)
 
 
 @pytest.mark.parametrize("speed", [2.0, 0.05, -0.05, -1.0])
@@ -28,6 +35,13 @@ def test_below_a_standstill_the_motor_keeps_no_curvature_but_its_sender_does() -
         assert driven_curvature(*to_twist(0.8, speed)) == 0.0
         assert wanted_curvature(*to_twist(0.8, speed)) == pytest.approx(0.8)
     assert not is_standstill(STANDSTILL) and not is_standstill(-STANDSTILL)
+
+
+def test_a_persons_command_to_stand_carries_a_curvature() -> None:
+    assert is_standstill(to_hand_twist(0.8, 0.0)[0])
+    assert wanted_curvature(*to_hand_twist(0.8, 0.0)) == pytest.approx(0.8)
+    assert to_hand_twist(0.8, 1.0) == to_twist(0.8, 1.0)
+    assert to_hand_twist(None, 0.0) == (0.0, 0.0)
 
 
 def test_nothing_is_divided_by_zero() -> None:

@@ -53,6 +53,8 @@ class FakeVesc(StandIn):
 
     def __init__(self) -> None:
         self.values = Values(31.4, 24.9, 0.0, 0.2, 0.0, 0.0, 15.6, "none")  # what it answers, but for the motor's speed
+        self.firmware = FIRMWARE
+        self.answers = True  # whether it says anything: another device on the port would not
         self._told: list[Told] = []
         self._history: list[Sent] = []
         self._parser = Parser()
@@ -181,10 +183,12 @@ class FakeVesc(StandIn):
                 self._history[-1] = self._history[-1]._replace(steering=self._steering)
         elif which == Command.ALIVE:
             self._driven = now
+        elif not self.answers:
+            return
         elif which == Command.GET_VALUES:
             self._say(frame(pack_values(self.values._replace(erpm=self._erpm))))
         elif which == Command.FW_VERSION:
-            self._say(frame(FIRMWARE))
+            self._say(frame(self.firmware))
 
     def _say(self, data: bytes) -> None:
         """Answer; what nobody reads is lost."""
