@@ -57,7 +57,7 @@ class Program:
 
     def wait(self) -> int:
         """The exit code, once it has ended by itself."""
-        return self.process.wait(PATIENCE)
+        return self.process.wait(2 * PATIENCE)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """The exit code after a signal."""

@@ -24,7 +24,9 @@ class Motors:
     def __init__(self, node: Node, naming: float = NAMING) -> None:
         """Look from ``node``, and wait ``naming`` s for the words that say where each runs."""
         self._node, self._naming = node, naming
-        self._publishers: Publishers | None = None  # from the first look on
+        self._publishers = Publishers(node, topics.MOTOR_STATE, 0.0)
+        self._names: list[str] = []
+        self._since: float | None = None  # steady s, when there was last one at most, or the first look
         self._heard: dict[str, float] = {}  # by where it runs: steady s
         self._looked = float("-inf")  # steady s
 
@@ -34,32 +36,33 @@ class Motors:
 
     def several(self, now: float) -> bool:
         """Whether there are two or more at ``now`` (steady s)."""
-        return len(self._look(now).found) > 1
+        return len(self._found(now)) > 1
 
     def problem(self, now: float) -> str:
         """How many there are and where they run, in words, at ``now`` (steady s); empty where there are not several."""
-        publishers = self._look(now)
-        count = len(publishers.found)
-        if count < 2:
+        found = self._found(now)
+        if len(found) < 2 or self._since is None:
             return ""
         where = sorted(where for where, at in self._heard.items() if now - at <= SILENT)
-        if len(where) < count and publishers.several_for(now) < self._naming:
+        if len(where) < len(found) and now - self._since < self._naming:
             return ""
-        where += [f"{name}, which has not said where it runs" for name in publishers.found[len(where) :]]
+        where += [f"{name}, which has not said where it runs" for name in found[len(where) :]]
         namespace = self._node.get_namespace()
         inside = "without a namespace" if namespace == "/" else f"in the namespace {namespace}"
         return (
-            f"{count} motors run {inside}: {' and '.join(where)}; give each car a namespace or a ROS_DOMAIN_ID of its "
-            f"own (one that was killed is still seen for a few seconds)"
+            f"{len(where)} motors run {inside}: {' and '.join(where)}; give each car a namespace or a ROS_DOMAIN_ID of "
+            "its own (one that was killed is still seen for a few seconds)"
         )
 
-    def _look(self, now: float) -> Publishers:
-        if self._publishers is None:
-            self._publishers = Publishers(self._node, topics.MOTOR_STATE, now)
+    def _found(self, now: float) -> list[str]:
+        """Their names. Whoever else publishes on that topic is none: a motor's program refuses another name."""
         if now - self._looked >= LOOK_EVERY:
             self._looked = now
-            self._publishers.look(now)
-        return self._publishers
+            names = self._publishers.look(now)
+            self._names = [name for name in names if name.rpartition("/")[2] == MotorStatus.speaker]
+            if len(self._names) < 2 or self._since is None:
+                self._since = now
+        return self._names
 
 
 class Neighbours:

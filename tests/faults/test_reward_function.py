@@ -24,12 +24,12 @@ from outlap.track.geometry import TrackSet
 from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
-# In the third iteration, when something has been learned already.
+# In the third iteration, when something has been learned already; each car counts its own calls.
 LATER = """import time; calls = 0
 def reward_function(params):
     global calls
-    calls += 1; calls == 45 and open(__file__ + ".since", "w").write(str(time.monotonic()))
-    if calls < 45:
+    calls += 1; calls == 12 and open(__file__ + ".since", "w").write(str(time.monotonic()))
+    if calls < 12:
         return 1.0
 """
 RAISES = LATER + "    return params['no such']\n"

@@ -40,7 +40,8 @@ def test_two_that_start_at_the_same_instant_are_not_armed_and_both_are_named(
     bench.probe.until(lambda: all(name in bench.arm().message for name in named), "a refusal that names both")
     refused = ask(domain, "arm")
     assert refused.returncode == 1
-    assert refused.stdout.startswith("not armed: 2 motors run without a namespace: ")
+    # On a busy machine the program may know of one only; then that one refuses.
+    assert refused.stdout.startswith(("not armed: 2 motors run ", "arming refused: 2 motors run "))
     assert all(name in refused.stdout for name in named), refused.stdout
     assert not any(speed.data for speed in bench.wheel_speed)
     stopped = ask(domain, "disarm")  # which goes to whoever hears it
