@@ -55,6 +55,7 @@ def recorded(tmp_path: Path, car: Car) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_it_tells_shows_and_writes(
     outlap: Callable, constant_policy: Callable[..., Path], recorded: Path, tmp_path: Path
 ) -> None:

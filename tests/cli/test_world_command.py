@@ -59,6 +59,7 @@ def test_out_gets_a_copy_of_the_track(outlap: Callable, refused: Callable[..., s
     assert outlap("track", "world", out, "--out", out).code == 0  # its own track.yaml is no obstacle
 
 
+@pytest.mark.slow
 def test_what_cannot_be_made_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     assert "no track 'nowhere'" in refused("track", "world", "nowhere")
     assert "--out must name a folder" in refused("track", "world", "oval", "--out", tmp_path / "oval.sdf")

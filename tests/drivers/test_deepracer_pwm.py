@@ -318,6 +318,7 @@ def test_the_stand_in_tells_what_the_kernel_would_have_refused(tmp_path: Path) -
     assert not (tmp_path / "sys").exists()
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_program_that_writes_a_car_file_and_prints_what_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "sys"
     words = [sys.executable, "-m", "outlap.drivers.fakes.deepracer", str(path), "--car", str(tmp_path / "car.yaml")]

@@ -234,6 +234,7 @@ def test_the_shipped_donkeycar_sends_the_counts_of_donkeycars_own_defaults(tmp_p
             assert (registers[2] | registers[3] << 8, registers[6] | registers[7] << 8) == (370, count)
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_program_that_prints_what_it_is_told(tmp_path: Path, equipped: Callable[..., Car]) -> None:
     path = tmp_path / "i2c"
     words = [sys.executable, "-m", "outlap.drivers.fakes.pca9685", str(path)]

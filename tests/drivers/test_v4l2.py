@@ -150,6 +150,7 @@ class Slow:
         return self._capture.retrieve()
 
 
+@pytest.mark.slow
 def test_without_stamps_a_frame_that_lay_ready_is_not_taken_for_new() -> None:
     slow = Slow(FakeCamera(stamps="none").open(""))
     camera = V4l2Camera(camera_with(rate=15.0), lambda text: None, lambda path: slow)

@@ -171,6 +171,7 @@ def test_reversed_says_against_the_order_of_the_route(ring: Track, car: Car) -> 
     assert [given["is_reversed"] for given in drive.step()] == [False, True]
 
 
+@pytest.mark.slow
 def test_progress_counts_from_the_start_of_the_episode_and_ends_it_at_100(ring: Track, car: Car) -> None:
     drive = Drive([ring], car, 1, one_lap=True)
     drive.task.reset(np.array([0]))

@@ -160,6 +160,7 @@ def test_a_clean_drive_has_the_same_laps_for_all(
     assert validated(oval, car, pilot.commands, tiny, config) == pytest.approx(times[0], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_drive_that_leaves_the_road_is_clean_for_nobody(
     oval: Track, car: Car, states: list[NDArray[np.float64]], tiny: Callable[..., dict[str, Any]]
 ) -> None:

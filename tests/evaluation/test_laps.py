@@ -26,6 +26,7 @@ def drove(policy: Path, tracks: list[Track], car: Car, trials: int, seed: int, v
     return drive(pilot, tracks, planned(tracks, trials, [seed]), car, load_randomization(varied))[0]
 
 
+@pytest.mark.slow
 def test_going_round_is_clean_and_timed(constant_policy: Constant, ring: Track, car: Car) -> None:
     policy = constant_policy(1 / 1.2, 1.5)
     trials = drove(policy, [ring], car, 3, 1)
