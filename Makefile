@@ -26,7 +26,7 @@ test: $(VENV)/.test ## Run the tests
 quick: $(VENV)/.test ## Run the tests that are neither live nor slow, in a minute and a half
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not live and not slow"
 
-faults: $(VENV)/.test ## Inject every fault at full length, about half an hour, and print the table; docs/faults.md
+faults: $(VENV)/.test ## Inject every fault at full length, about forty minutes, and print the table; docs/faults.md
 	@$(BIN)/python tests/faults/table.py
 
 check: $(VENV)/.test ## Check format, style and types

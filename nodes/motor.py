@@ -91,6 +91,7 @@ class MotorNode(LifecycleProgram):
         self._actuator = open_named(parameters.actuator, self._car, self)
         self._stopper = Watched(parameters.actuator, str(self._car_file), self.get_namespace(), seconds(self._steady))
         self.create_timer(TICK, self._tick, clock=self._steady)
+        self.create_timer(1.0, self._tell_voltage, clock=self._steady)
         self._tick()
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -154,6 +155,12 @@ class MotorNode(LifecycleProgram):
             Health("battery", self._battery.problem(now, self._actuator.voltage(now), self._is_armed)),
         )
 
+    def _tell_voltage(self) -> None:
+        assert self._actuator is not None
+        voltage = self._actuator.voltage(seconds(self._steady))
+        if voltage is not None:
+            self._batteries.publish(to_battery(to_time(seconds(self.get_clock())), voltage))
+
     @property
     def _is_armed(self) -> bool:
         return self._output is not None and self._output.state is State.ARMED
@@ -200,8 +207,6 @@ class MotorNode(LifecycleProgram):
     def _status(self) -> tuple[bytes, str, MotorStatus]:
         assert self._output is not None and self._actuator is not None
         output, now = self._output, seconds(self._steady)
-        if (voltage := self._actuator.voltage(now)) is not None:
-            self._batteries.publish(to_battery(to_time(seconds(self.get_clock())), voltage))
         level = {State.ARMED: OK, State.DISARMED: WARN, State.FAULT: ERROR}[output.state]
         state = output.state.name.lower()
         values = MotorStatus(

@@ -18,7 +18,7 @@ from outlap.camera.view import View
 from outlap.errors import OutlapError
 from outlap.files import Model
 from outlap.policy.allowed import read_allowed
-from outlap.policy.pace import Pace
+from outlap.policy.picture_rate import PictureRate
 from outlap.policy.runtime import Driver, Policy
 from outlap.policy.watch import PolicyWatch, load_live_policy
 from outlap.safety.gate import EARLY_BY, STALE_AFTER
@@ -52,7 +52,7 @@ class PolicyNode(LifecycleProgram):
     def __init__(self) -> None:
         super().__init__("policy")
         self._driver: Driver | None = None
-        self._pace: Pace | None = None
+        self._pictures: PictureRate | None = None
         self._watch: PolicyWatch | None = None
 
     def configure(self) -> None:
@@ -99,7 +99,7 @@ class PolicyNode(LifecycleProgram):
 
     def _driving(self, policy: Policy) -> Driver:
         every = policy.contract.pictures_a_command(self._car)
-        self._pace = Pace(policy.contract.rate_hz, every)
+        self._pictures = PictureRate(policy.contract.rate_hz, every)
         return Driver(policy, every)
 
     def _take(self, policy: Policy) -> None:
@@ -151,17 +151,17 @@ class PolicyNode(LifecycleProgram):
         twist.twist.linear.x, twist.twist.angular.z = to_twist(float(command.curvature), float(command.speed))
         self._commands.publish(twist)
         self._rate.add(now)
-        self._look_at_pace(stamp)
+        self._look_at_rate(stamp)
 
-    def _look_at_pace(self, stamp: float) -> None:
+    def _look_at_rate(self, stamp: float) -> None:
         """See how often pictures come; whoever drives by them hears at once that they come too seldom."""
-        assert self._pace is not None
-        before = self._pace.too_slow
-        self._pace.add(stamp)
-        if self._pace.too_slow != before:
+        assert self._pictures is not None
+        before = self._pictures.too_slow
+        self._pictures.add(stamp)
+        if self._pictures.too_slow != before:
             self._diagnostics.publish()
-            if self._pace.too_slow:
-                self.get_logger().error(self._pace.slow)
+            if self._pictures.too_slow:
+                self.get_logger().error(self._pictures.slow)
 
     def _report(self, problem: str) -> None:
         """Log a problem once, when it lasts: at the start an image may well come before the first /clock."""
@@ -174,16 +174,16 @@ class PolicyNode(LifecycleProgram):
         rate = self._rate.hertz(seconds(self._steady))
         problem = self._problem or ("" if rate else "no images")
         digest = self._driver.policy.digest if self._driver else ""
-        pace = self._pace
-        too_slow = pace.slow if pace is not None and pace.too_slow else ""
+        pictures = self._pictures
+        too_slow = pictures.slow if pictures is not None and pictures.too_slow else ""
         exchange = {"taken": self._exchanges, "refused": self._file_problem} if self._watch is not None else {}
         values = PolicyStatus(
             rate_hz=rate, inference_ms=self._inference * 1e3, digest=digest, too_slow=too_slow, **exchange
         )
         if self._driver is None:
             return WARN, "waiting for the first policy", values
-        if not problem and pace is not None and pace.slow:
-            return ERROR if pace.too_slow else WARN, pace.slow, values
+        if not problem and pictures is not None and pictures.slow:
+            return ERROR if pictures.too_slow else WARN, pictures.slow, values
         return ERROR if problem else OK, problem or "driving", values
 
 

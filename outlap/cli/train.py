@@ -46,8 +46,7 @@ def train(
     track: Annotated[
         list[str] | None,
         typer.Option(
-            help="Train on this track, too, as much as on all generated ones and more: a name, a track file, or a "
-            "folder of them; repeatable.",
+            help="Train for this track: a name, a track file, or a folder of them; repeatable.",
         ),
     ] = None,
     both: Annotated[
@@ -98,7 +97,7 @@ def run_train(
     seed: int,
     again: bool = False,
     cage: bool = False,
-    own: OwnTracks = OwnTracks(),  # noqa: B008 - a tuple
+    own: OwnTracks | None = None,
 ) -> Path:
     """Train with progress shown; returns the policy file's path.
 
@@ -122,6 +121,7 @@ def run_train(
     from outlap.driving.reward.user_reward import check_cage
     from outlap.learning.config import load_training
 
+    own = own or OwnTracks()
     config = load_training(training, described, own.words, own.both_directions)
     if cage:
         config = config.model_copy(update={"caged": True})
@@ -135,8 +135,8 @@ def run_train(
                 out, f"going on with the run in {out}", lambda *told: go_on(out, *told, elapsed=process_age())
             )
         mix = config.mix
-        tracks = [f"{len(mix.files)} given tracks"] if mix.files else []
-        tracks += [f"{mix.generated} generated tracks"] if mix.generated else []
+        counts = {"given": len(mix.files), "generated": mix.generated}
+        tracks = [f"{count} {kind} track{'s' * (count > 1)}" for kind, count in counts.items() if count]
         title = f"training a policy for the car {described.name} on {' and '.join(tracks)} (seed {seed})"
         return _shown(out, title, lambda *told: train(config, described, out, seed, *told, elapsed=process_age()))
 

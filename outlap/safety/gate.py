@@ -28,7 +28,7 @@ Source = Literal["policy", "hand"]
 Part = Literal["actuator", "stopper", "publishers", "rivals", "hardware", "battery", "camera"]
 
 PATIENCE: dict[Part, float] = {"actuator": BUS_PATIENCE}  # s; the others get none
-POLICYS: tuple[Part, ...] = ("camera",)  # parts that a person drives on without
+POLICY_ONLY: tuple[Part, ...] = ("camera",)  # parts that a person drives on without
 
 
 class State(IntEnum):
@@ -170,20 +170,20 @@ class Gate:
         stamp = self._latest[self._source][0].stamp
         if math.isfinite(stamp):
             self._stamp = stamp
-        ill = self._matters(self._source)
+        ill = self._ill_for(self._source)
         lasting = [text for part, (text, since) in ill.items() if not 0 <= steady - since < PATIENCE.get(part, 0.0)]
         if problem is not Problem.NONE or lasting:
             self._stop(State.FAULT, "; ".join(lasting) or text)
 
-    def _matters(self, source: Source) -> dict[Part, tuple[str, float]]:
+    def _ill_for(self, source: Source) -> dict[Part, tuple[str, float]]:
         """The parts that are ill and that ``source`` cannot drive without."""
-        return {part: why for part, why in self._ill.items() if source == "policy" or part not in POLICYS}
+        return {part: why for part, why in self._ill.items() if source == "policy" or part not in POLICY_ONLY}
 
     def _arm(self, steady: float, ros: float) -> str:
         """Arm, or the reason why not. The hand drives if it is sending, otherwise the policy."""
         source: Source = "hand" if self._check("hand", steady, ros)[0] is Problem.NONE else "policy"
         problem, text = self._check(source, steady, ros)
-        ill = self._matters(source)
+        ill = self._ill_for(source)
         texts = [text for text, _ in ill.values()] or [text]
         if problem is not Problem.NONE or ill:
             return f"arming refused: {'; '.join(texts)}"

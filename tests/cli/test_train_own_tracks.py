@@ -33,7 +33,7 @@ def test_run_policy_and_evaluation_say_what_was_trained_on(
         "train", "--config", tiny_file(), "--track", route, "--both-directions", "--out", out, "--seed", 2
     )
     assert code == 0, stderr
-    assert "1 given tracks and 2 generated tracks" in stdout + stderr
+    assert "1 given track and 2 generated tracks" in stdout + stderr
     assert (out / "tracks" / "mine.npy").read_bytes() == route.read_bytes()
     trained = load_policy(out / "policy.onnx").contract.trained_on
     assert trained is not None and trained.both_directions and (trained.generated, trained.share) == (2, 0.7)
@@ -51,9 +51,19 @@ def test_run_policy_and_evaluation_say_what_was_trained_on(
     assert load_policy(tmp_path / "two" / "policy.onnx").digest == load_policy(out / "policy.onnx").digest
     shutil.copy(out / "tracks" / "mine.npy", tmp_path / "other.npy")
     code, stdout, stderr = outlap(
-        "evaluate", out / "policy.onnx", "--track", tmp_path / "other.npy", "--track", "oval", "--trials", 1,
-        "--json", tmp_path / "e.json", "--jobs", 1,
-    )  # fmt: skip
+        "evaluate",
+        out / "policy.onnx",
+        "--track",
+        tmp_path / "other.npy",
+        "--track",
+        "oval",
+        "--trials",
+        1,
+        "--json",
+        tmp_path / "e.json",
+        "--jobs",
+        1,
+    )
     assert code == 0, stderr
     found = json.loads((tmp_path / "e.json").read_text())
     assert {one["track"]: one["trained_on"] for one in found["tracks"]} == {"other": True, "oval": False}

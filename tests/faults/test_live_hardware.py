@@ -18,6 +18,7 @@ pytestmark = pytest.mark.live
 MakeRig = Callable[..., Rig]
 TIMES = 20 if FULL else 2
 FEW = 5 if FULL else 1
+HEARD = 0.5  # s, in which what the VESC says has reached the gate
 
 
 @pytest.fixture
@@ -30,6 +31,12 @@ def vesc_of(rig: Rig) -> FakeVesc:
     return rig.standin
 
 
+def refused(rig: Rig, words: str) -> None:
+    """Arming is refused with these words, a regular expression."""
+    answer = rig.arm()
+    assert not answer.success and re.search(words, answer.message), answer.message
+
+
 @pytest.mark.fault(23)
 def test_a_port_on_which_no_vesc_answers(rig: Rig, measured: Measured) -> None:
     """A lidar on the same kind of port takes all that is written, and says nothing that a VESC would say."""
@@ -40,8 +47,7 @@ def test_a_port_on_which_no_vesc_answers(rig: Rig, measured: Measured) -> None:
         return time.monotonic()
 
     def recover(index: int) -> None:
-        refusal = rig.arm()
-        assert not refusal.success and "does not answer any more" in refusal.message
+        refused(rig, "does not answer any more")
         # Replugged, it is somebody else: it was never heard there.
         vesc.unplug()
         vesc.plug_in()
@@ -83,10 +89,9 @@ def test_a_fault_that_telemetry_reports(rig: Rig, measured: Measured) -> None:
         return time.monotonic()
 
     def recover(index: int) -> None:
-        refusal = rig.arm()
-        assert not refusal.success and "the VESC reports: battery voltage too low" in refusal.message
+        refused(rig, "the VESC reports: battery voltage too low")
         vesc.values = well
-        time.sleep(0.5)
+        time.sleep(HEARD)
 
     worst = rig.worst(TIMES, inject, recover)
     measured("neutral, vesc", worst, limit=0.5, injections=TIMES, repeated=rig.blurred)
@@ -107,11 +112,10 @@ def test_a_battery_that_runs_down(rig: Rig, measured: Measured) -> None:
 
     def recover(index: int) -> None:
         vesc.values = well._replace(voltage=13.5)
-        time.sleep(0.5)
-        refusal = rig.arm()
-        assert not refusal.success and "13.5 V, and arming needs 14 V (battery.low)" in refusal.message
+        time.sleep(HEARD)
+        refused(rig, r"13\.5 V, and arming needs 14 V \(battery\.low\)")
         vesc.values = well
-        time.sleep(0.5)
+        time.sleep(HEARD)
 
     worst = rig.worst(FEW, inject, recover)
     measured("neutral, battery empty", worst, limit=1.2, injections=FEW, repeated=rig.blurred)
@@ -126,9 +130,7 @@ def test_a_camera_far_below_the_policys_rate(make_rig: MakeRig, measured: Measur
         return time.monotonic()
 
     def recover(index: int) -> None:
-        refusal = rig.arm()
-        assert not refusal.success
-        assert re.search(r"the camera gives 1\d\.\d pictures a second, and the policy needs 30: ", refusal.message)
+        refused(rig, r"the camera gives 1\d\.\d pictures a second, and the policy needs 30: ")
         rig.player.period = 1 / 30
         time.sleep(2.5)
 

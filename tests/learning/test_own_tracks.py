@@ -120,6 +120,29 @@ def test_a_track_is_known_again_by_its_length() -> None:
     assert trained.knows(7.541) and not trained.knows(7.56)
 
 
+def test_what_lies_in_the_copies_place_is_not_lost(load: Load, route: Path, tmp_path: Path) -> None:
+    """A run trained anew from its own training file; a folder of the user's own that is called tracks."""
+    folder = tmp_path / "out" / "tracks"
+    keep_tracks(load(2, str(route)).mix, folder, resuming=False)
+    content = (folder / "mine.npy").read_bytes()
+    (folder / "other.npy").write_bytes(b"the user's")
+    keep_tracks(load(2, str(folder / "mine.npy")).mix, folder, resuming=False, replaces=True)
+    assert (folder / "mine.npy").read_bytes() == content == route.read_bytes()
+    assert (folder / "other.npy").read_bytes() == b"the user's"
+    (folder / "mine.npy").write_bytes(b"the user's own, too")
+    mix = load(2, str(route)).mix
+    with pytest.raises(OutlapError, match=r"mine.npy is another track, which no run has put there: choose another"):
+        keep_tracks(mix, folder, resuming=False)
+    assert (folder / "mine.npy").read_bytes() == b"the user's own, too"
+    keep_tracks(mix, folder, resuming=False, replaces=True)
+    assert (folder / "mine.npy").read_bytes() == content
+
+
+def test_a_list_of_tracks_without_end_is_refused_in_a_sentence(load: Load) -> None:
+    with pytest.raises(OutlapError, match="^--track: the list of tracks is refused: files: "):
+        load(1, *["oval"] * 300)
+
+
 @pytest.mark.slow
 def test_an_interrupted_run_goes_on_without_the_file(load: Load, car: Car, route: Path, tmp_path: Path) -> None:
     config, whole, cut, control = load(2, str(route)), tmp_path / "whole", tmp_path / "cut", Control()

@@ -38,6 +38,7 @@ from outlap.learning.runs.results import Results, contract, versions
 from outlap.learning.runs.training_tracks import TrainingTracks, keep_tracks, on_copies, training_tracks
 from outlap.learning.runs.validation import Score, Validation
 from outlap.simulation.cameras import Eyes
+from outlap.simulation.randomization import Randomization
 from outlap.simulation.rendering.warming import Warming
 from outlap.states import State, StateError, check_keys, under
 from outlap.vehicle.car import Car
@@ -185,9 +186,9 @@ class _Run:
     def _go(self, state: State | None, warming: Warming) -> Path:
         config = self.config
         if state is None:
+            keep_tracks(config.mix, self.folder.tracks_folder, resuming=False, replaces=self.folder.is_run)
             make_room(self.folder, self.config)
             keep_copy(config.reward, self.folder.reward_file, resuming=False)
-            keep_tracks(config.mix, self.folder.tracks_folder, resuming=False)
             state = {"stage": "", "seconds": self.seconds}
             save_checkpoint(self._folder, "begin", self._about, Reached(stage="", done=0, total=0), state, [])
         else:
@@ -211,17 +212,8 @@ class _Run:
             Cage() if config.caged else OWN,
         ) as reward:
             # Who learns from rewards: the teacher, or what drives in the end.
-            task = DrivingTask(
-                trained.tracks,
-                self.car,
-                ppo.cars,
-                config.task,
-                self._streams[1],
-                drawn,
-                reward,
-                one_lap=config.reward != BUILT_IN,
-                chances=trained.chances,
-            )
+            one_lap = config.reward != BUILT_IN
+            task = self._task(trained, ppo.cars, self._streams[1], drawn, reward=reward, one_lap=one_lap)
             if pixels:
                 return self._finish(self._tried(config, task, state, warming))
             return self._finish(self._taught(config, trained, task, state, warming))
@@ -247,6 +239,11 @@ class _Run:
         )
         self._validation = Validation(validated, self.car, config.task, promise, self._streams[6])
 
+    def _task(self, trained: TrainingTracks, cars: int, seed: int, drawn: Randomization, **reward: Any) -> DrivingTask:
+        """Cars on the run's tracks."""
+        tracks, chances = trained
+        return DrivingTask(tracks, self.car, cars, self.config.task, seed, drawn, chances=chances, **reward)
+
     def _taught(
         self, config: TrainingConfig, trained: TrainingTracks, task: DrivingTask, state: State, warming: Warming
     ) -> Distiller:
@@ -255,9 +252,7 @@ class _Run:
         if state["stage"] != "student":
             self._learn("teacher", training, state)
         warming.wait()
-        (tracks, chances), cars = trained, config.distill.cars
-        drawn = config.randomization
-        task = DrivingTask(tracks, self.car, cars, config.task, self._streams[2], drawn, chances=chances)
+        task = self._task(trained, config.distill.cars, self._streams[2], config.randomization)
         eyes = Eyes(task.fleet, config.view, self._streams[3], config.randomization, config.task.rate_hz)
         student = Student(config.student, config.observation, task.table)
         self._watch(student)

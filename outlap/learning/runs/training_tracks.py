@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -28,11 +27,18 @@ class TrainingTracks(NamedTuple):
     chances: NDArray[np.float64] | None  # (T,) that an episode begins on each; None: all alike
 
 
-def keep_tracks(mix: TrackMix, folder: Path, resuming: bool) -> None:
-    """Copy the given tracks into ``folder``; a run that is resumed has them.
+def keep_tracks(mix: TrackMix, folder: Path, resuming: bool, replaces: bool = False) -> None:
+    """Copy the given tracks into ``folder``; a run that is resumed has them. What else lies there stays.
+
+    Args:
+        mix: which.
+        folder: of the copies.
+        resuming: whether they were copied when the run began.
+        replaces: whether the run takes the place of an earlier one, whose copies lie there.
 
     Raises:
-        OutlapError: a track file cannot be read, the folder cannot be written, or a copy is gone.
+        OutlapError: a track file cannot be read, the folder cannot be written, a file of the user's own is in the way,
+            or a copy is gone.
     """
     copies = copies_of(mix, folder)
     if resuming:
@@ -40,15 +46,17 @@ def keep_tracks(mix: TrackMix, folder: Path, resuming: bool) -> None:
             if not copy.is_file():
                 raise OutlapError(f"{copy}: the run's copy of a track is gone, so it cannot go on: put it back.")
         return
+    contents = [read_bytes(Path(path), "track file") for path in mix.files]  # all, as one may lie in another's place
+    for copy, content in zip(copies, contents, strict=True):
+        if not replaces and copy.is_file() and read_bytes(copy, "track file") != content:
+            raise OutlapError(f"{copy} is another track, which no run has put there: choose another folder.")
     try:
-        if folder.is_dir():  # of a finished run before
-            shutil.rmtree(folder)
         if copies:
-            folder.mkdir()
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutlapError(f"cannot write {folder}: {error.strerror or error}.") from error
-    for path, copy in zip(mix.files, copies, strict=True):
-        write_atomic(copy, read_bytes(Path(path), "track file"))
+    for copy, content in zip(copies, contents, strict=True):
+        write_atomic(copy, content)
 
 
 def on_copies(mix: TrackMix, folder: Path, names: Sequence[str]) -> tuple[str, ...]:

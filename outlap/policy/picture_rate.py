@@ -11,7 +11,7 @@ SLOW, TOO_SLOW = 0.9, 0.6  # parts of the policy's rate, below which it is told,
 REMEDY = "more light, or a shorter camera.device.exposure in the car file, may help"
 
 
-class Pace:
+class PictureRate:
     """Judges how often commands are made, against ``rate`` a second, by the stamps of the pictures that led to them.
 
     Stamps are ROS time, so that a simulation which runs slower than the clock on the wall is none the worse for it.
