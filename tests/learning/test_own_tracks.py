@@ -139,7 +139,7 @@ def test_what_lies_in_the_copies_place_is_not_lost(load: Load, route: Path, tmp_
 
 
 def test_a_list_of_tracks_without_end_is_refused_in_a_sentence(load: Load) -> None:
-    with pytest.raises(OutlapError, match="^--track: the list of tracks is refused: files: "):
+    with pytest.raises(OutlapError, match=r"^--track: the list of tracks is refused: files: "):
         load(1, *["oval"] * 300)
 
 
