@@ -42,7 +42,7 @@ def test_standing_still_while_disarmed_is_no_fault(bench: Bench) -> None:
     assert bench.arm().state is State.ARMED
 
 
-PARTS: list[Part] = ["actuator", "stopper", "publishers", "rivals"]
+PARTS: list[Part] = ["actuator", "stopper", "publishers", "rivals", "hardware", "battery", "camera"]
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -78,7 +78,7 @@ def test_one_refused_write_is_no_fault_but_a_while_of_them_is_within_a_tenth_of_
     assert BUS_PATIENCE <= driving.steady - began <= 0.1
 
 
-@pytest.mark.parametrize("part", ["stopper", "publishers", "rivals"])
+@pytest.mark.parametrize("part", [part for part in PARTS if part != "actuator"])
 def test_the_other_parts_get_no_patience(driving: Bench, part: Part) -> None:
     assert driving.gate.step(driving.steady, driving.ros, [Health(part, "gone")]).state is State.FAULT
 
@@ -251,3 +251,22 @@ def test_without_ros_time_nothing_is_armed(car: Car) -> None:
     assert bench.arm().state is State.ARMED
     bench.ros = 0.0
     assert bench.wait(0.0).state is State.FAULT
+
+
+def test_a_camera_that_is_too_slow_stops_a_policy_and_no_person(driving: Bench) -> None:
+    slow, well = Health("camera", "the camera is too slow"), Health("camera", "")
+    driving.gate.step(driving.steady, driving.ros, [slow])
+    stopped = driving.command()
+    assert (stopped.speed, stopped.state, stopped.reason) == (0.0, State.FAULT, "the camera is too slow")
+    assert driving.arm().reason == "arming refused: the camera is too slow"
+    driving.command(source="hand")
+    assert driving.arm().state is State.ARMED
+    assert driving.command(source="hand").speed == 1.0
+    # What a person cannot drive without counts beside it.
+    driving.gate.step(driving.steady, driving.ros, [Health("hardware", "it is somebody else")])
+    assert driving.command(source="hand").reason == "it is somebody else"
+    assert driving.arm().reason == "arming refused: it is somebody else"
+    driving.gate.step(driving.steady, driving.ros, [Health("hardware", ""), well])
+    driving.wait(0.3)  # the hand has let go
+    driving.command()
+    assert driving.arm().state is State.ARMED
