@@ -30,6 +30,7 @@ PATIENCE = 60.0  # s, for anything that must happen
 FRAME_TIME = 1 / 30  # s
 EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # nothing is to be missed
 LEAD_IN = 0.05  # s before an injection in which a stall still has its effects
+SAME = 1e-6  # s, between two times that are one
 QUIET = 0.3  # s of good commands that must not move a car which has stopped
 
 
@@ -285,7 +286,10 @@ class Rig:
     @property
     def moving(self) -> bool:
         history = self.history()
-        return bool(history) and history[-1].speed is not None and self._moves(history[-1].speed)
+        return bool(history) and self._drives(history[-1])
+
+    def _drives(self, sent: Sent) -> bool:
+        return sent.speed is not None and self._moves(sent.speed)
 
     def drive(self, patience: float = PATIENCE) -> None:
         """Arm until it drives, and on for a drawn time.
@@ -327,8 +331,11 @@ class Rig:
             self.until(lambda: len(self.recorder.commands) > seen + 3, f"commands after {now:.2f}")
         time.sleep(QUIET)
         after = [sent for sent in self.history() if sent.time >= since]
+        # A stand-in that reads two writes at once notes one time for both: what drove came before what stopped.
+        after = list(itertools.dropwhile(lambda sent: sent.time - since < SAME and self._drives(sent), after))
         assert len(after) > 1, "the actuator was not written to any more"
-        assert not any(sent.speed is not None and self._moves(sent.speed) for sent in after), "it moved again"
+        moved = [sent for sent in after if self._drives(sent)]
+        assert not moved, f"it moved again, {', '.join(f'{1e3 * (sent.time - since):.1f}' for sent in moved)} ms later"
         if held:
             assert len({sent.steering for sent in after[1:]}) == 1, "the steering was not held"
 
