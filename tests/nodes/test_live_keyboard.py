@@ -45,6 +45,21 @@ def arm(probe: Probe, seat: Seat) -> None:
         probe.spin(1.0)
 
 
+def hold(probe: Probe, seat: Seat, key: bytes, happened: Callable[[], bool], what: str) -> None:
+    """Hold a key until something is so; where a busy machine made the gate stop the car, begin anew."""
+
+    def held() -> bool:
+        if "armed · you drive" not in seat.line:
+            seat.hold(None)
+            arm(probe, seat)
+            seat.hold(UP)  # a key that steers keeps the speed that there is
+            probe.spin(0.5)
+        seat.hold(key)
+        return happened()
+
+    probe.until(held, what, patience=2 * PATIENCE)
+
+
 class Watch:
     """Sees what the motor writes, and drives by the seat's keys."""
 
@@ -60,18 +75,7 @@ class Watch:
         self.hold(UP, lambda: bool(self.speeds) and self.speeds[-1] > 5, "driving")
 
     def hold(self, key: bytes, happened: Callable[[], bool], what: str) -> None:
-        """Hold a key until something is so; where a busy machine made the gate stop the car, begin anew."""
-
-        def held() -> bool:
-            if "armed · you drive" not in self.seat.line:
-                self.seat.hold(None)
-                arm(self.probe, self.seat)
-                self.seat.hold(UP)  # a key that steers keeps the speed that there is
-                self.probe.spin(0.5)
-            self.seat.hold(key)
-            return happened()
-
-        self.probe.until(held, what, patience=2 * PATIENCE)
+        hold(self.probe, self.seat, key, happened, what)
 
     def policy_sends(self) -> None:
         """From now on there is a policy, which drives straight on at 0.5 m/s."""
@@ -162,11 +166,9 @@ def test_outlap_drive_with_a_simulator(tmp_path: Path) -> None:
         assert "watch it in a browser: http://127.0.0.1:" in seat.shown
         arm(probe, seat)
         x = places[-1].pose.pose.position.x
-        seat.hold(UP)
-        probe.until(lambda: places[-1].pose.pose.position.x > x + 0.3, "driving ahead")
+        hold(probe, seat, UP, lambda: places[-1].pose.pose.position.x > x + 0.3, "driving ahead")
         assert to_yaw(places[-1].pose.pose.orientation) == pytest.approx(0, abs=0.05)
-        seat.hold(LEFT)
-        probe.until(lambda: to_yaw(places[-1].pose.pose.orientation) > 0.5, "turning left")
+        hold(probe, seat, LEFT, lambda: to_yaw(places[-1].pose.pose.orientation) > 0.5, "turning left")
         children = Path(f"/proc/{seat.process.pid}/task/{seat.process.pid}/children").read_text().split()
         keyboard = next(int(pid) for pid in children if b"outlap_keyboard" in Path(f"/proc/{pid}/cmdline").read_bytes())
         os.kill(keyboard, signal.SIGKILL)
