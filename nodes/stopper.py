@@ -78,9 +78,12 @@ def _open(arguments: Arguments) -> Actuator:
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = Node("stopper", namespace=arguments.namespace, enable_rosout=False, start_parameter_services=False)
     actuator = SimulatorActuator(node, car)
-    # No beat is answered, so that nothing drives, before the simulator would hear it; where there is none, it goes on.
+    # No beat is answered, so that nothing drives, before the simulator would hear it; where there is none, it goes on,
+    # and where the motor is gone by now, there is nothing to wait for.
+    ended = select.poll()
+    ended.register(sys.stdin.buffer, 0)  # hung up is always told
     end = time.monotonic() + DISCOVERY
-    while not actuator.heard and time.monotonic() < end:
+    while not actuator.heard and not ended.poll(0) and time.monotonic() < end:
         time.sleep(EVERY)
     time.sleep(SETTLING)
     return actuator

@@ -19,8 +19,9 @@ LARGEST = 232  # above it the discovery ports would exceed 65535
 
 PREFIX = "\0outlap-ros-domain-"  # of the claims, behind which stand the domain and the namespace
 
-# RTPS: the first participant of domain d listens on port 7400 + 250 d + 10.
-PORT_BASE, PORT_STEP, PORT_OFFSET = 7400, 250, 10
+# RTPS 2.5, 9.6.2.4: participant p of domain d listens on port 7400 + 250 d + 10 + 2 p; all of them on 7400 + 250 d.
+PORT_BASE, PORT_STEP, PORT_OFFSET, PORT_EACH = 7400, 250, 10, 2
+PARTICIPANTS = 20  # looked for; an Outlap graph has about ten
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _claim_free(namespace: str) -> Domain:
             continue
         # Looked at once the claim stands: of two that are made at the same moment, at least one sees the other.
         others = {inside for number, inside in _claims() if number == domain} - {namespace}
-        if not others and _port_is_free(domain):
+        if not others and _nobody_listens(domain):
             return Domain(domain, claim)
         claim.close()  # another graph is there, or some other ROS program
     raise OutlapError(
@@ -155,10 +156,17 @@ def _holder(domain: int, namespace: str) -> str:
     return str(struct.unpack("3i", credentials)[0] or "unknown")
 
 
-def _port_is_free(domain: int) -> bool:
+def _nobody_listens(domain: int) -> bool:
+    """Whether no ROS program is left there: a stopper outlives its graph by a moment, in which it stops the car."""
+    base = PORT_BASE + PORT_STEP * domain
+    unicast = range(base + PORT_OFFSET, base + PORT_OFFSET + PORT_EACH * PARTICIPANTS, PORT_EACH)
+    return all(_port_is_free(port) for port in (base, *unicast))
+
+
+def _port_is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind(("", PORT_BASE + PORT_STEP * domain + PORT_OFFSET))
+            probe.bind(("", port))
         except OSError:
             return False
     return True

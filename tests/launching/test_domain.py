@@ -44,12 +44,13 @@ def test_each_graph_gets_a_domain_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
         assert {first.id, second.id} <= set(range(1, 102))
 
 
-def test_a_domain_on_which_other_ros_programs_talk_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("port", [0, PORT_OFFSET, PORT_OFFSET + 4], ids=["multicast", "first", "third participant"])
+def test_a_domain_on_which_other_ros_programs_talk_is_left_alone(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
     with claim_domain() as domain:
         taken = domain.id
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
-        participant.bind(("127.0.0.1", PORT_BASE + PORT_STEP * taken + PORT_OFFSET))
+        participant.bind(("127.0.0.1", PORT_BASE + PORT_STEP * taken + port))
         with claim_domain() as other:
             assert other.id != taken
 
