@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from outlap.driving.guide import Guide
 from outlap.driving.laps import Judged, LapCounter
 from outlap.driving.reward.reward import Moment, Reward, Scaled, progress
 from outlap.driving.task_config import TaskConfig
@@ -24,9 +25,19 @@ from outlap.vehicle.car import Car
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-AHEAD = np.array([0.1, 0.25, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7])  # m along the lap, where the teacher looks
+AHEAD = (0.1, 0.25, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.7)  # m along the lap, where the teacher looks
+FURTHER = 1.22  # times as far is the next place, where the car is so fast that it must look further
+LOOK_AHEAD = 1.0  # s at the speed limit, which the teacher sees at least
 WIDTH_SCALE = 0.5  # m, half road width that counts as one in the teacher's observation
 RATE_SCALE = 4.0  # rad/s that count as one
+
+
+def look_ahead(speed_limit: float) -> Floats:
+    """Distances (k,) m along the lap at which a teacher looks that drives at most ``speed_limit`` m/s."""
+    ahead = list(AHEAD)
+    while ahead[-1] < LOOK_AHEAD * speed_limit:
+        ahead.append(round(FURTHER * ahead[-1], 2))
+    return np.array(ahead)
 
 
 class DrivingTask:
@@ -45,6 +56,7 @@ class DrivingTask:
         reward: of each step; by default the built-in one.
         one_lap: episodes end with a whole lap, too, as DeepRacer's do.
         chances: (T,) that an episode begins on each of the tracks; all alike if not given.
+        guide: of these tracks, this car and this task, where another task has found it already.
     """
 
     STATE: ClassVar = {
@@ -68,9 +80,12 @@ class DrivingTask:
         reward: Reward | None = None,
         one_lap: bool = False,
         chances: Floats | None = None,
+        guide: Guide | None = None,
     ) -> None:
         self.config = config
-        self._chances = chances
+        self._chances, self._car = chances, car
+        self._ahead = look_ahead(config.speed_limit)
+        self._guide = guide  # else found when it is asked for: who only drives needs none
         self.table: Floats | None = None  # (k, 2) like actions, where they are a list
         if config.table is not None:
             self.table = self.to_action(*np.array(config.table).T)
@@ -101,6 +116,8 @@ class DrivingTask:
         offset = np.sum((middle - centre) * np.stack([-np.sin(heading), np.cos(heading)], axis=1), axis=1)
         offset += rng.uniform(-1, 1, k) * np.maximum(half - 0.12, 0)
         speed = np.where(rng.random(k) < 0.2, 0, rng.uniform(0, self.config.speed_limit, k))
+        if self._guide is not None:  # no faster than a car that follows the line
+            speed = np.minimum(speed, self._guide.speed(track, s))
         draw_bodies(self.randomization.car, fleet, rows, rng)
         fleet.place(rows, track, s, offset, rng.normal(0, 0.2, k), speed)
         self.begin(rows)
@@ -191,6 +208,7 @@ class DrivingTask:
             left=located.left,
             right=located.right,
             clearance=stands.clearance.min(axis=1),
+            last_clearance=stands.clearance.max(axis=1),
             off_road=stands.off_road,
             steps=self.steps.copy(),
             time=np.full(fleet.n, self.total_steps / self.config.rate_hz),
@@ -198,6 +216,24 @@ class DrivingTask:
             length=fleet.tracks.length[fleet.track],
             width=2 * fleet.tracks.middle(fleet.track, located.s)[1],
         )
+
+    @property
+    def guide(self) -> Guide | None:
+        """What shows the teacher the fastest line, where the task has one."""
+        if self._guide is None and self.config.guide is not None:
+            self._guide = Guide(self.fleet.tracks, self._car, self.config)
+        return self._guide
+
+    @property
+    def guided(self) -> bool:
+        """Whether the teacher's output is added to what follows the line: the last two numbers that it knows."""
+        return self.config.guide is not None and self.table is None
+
+    @property
+    def teacher_inputs(self) -> int:
+        """How many numbers the teacher knows."""
+        k = len(self._ahead)
+        return 3 * k + 10 + (0 if self.config.guide is None else 4 * k + 2)
 
     def state(self) -> State:
         """All that the next step depends on."""
@@ -217,18 +253,23 @@ class DrivingTask:
                 scaled.load(state["reward"])
 
     def teacher_observation(self) -> NDArray[np.float32]:
-        """What the privileged teacher knows, (n, 43): the road ahead in the car's own frame, and the car's motion."""
-        fleet, c = self.fleet, self.config
+        """What the privileged teacher knows, (n, teacher_inputs).
+
+        The road ahead in the car's own frame, the car's motion, its last action and, where it has a guide, the line
+        ahead and the action that follows it.
+        """
+        fleet, c, ahead, guide = self.fleet, self.config, self._ahead, self.guide
         state, located = fleet.state, fleet.located
-        n, k = fleet.n, len(AHEAD)
-        s = (located.s[:, None] + AHEAD).ravel()
+        n, k = fleet.n, len(ahead)
+        s = (located.s[:, None] + ahead).ravel()
         middle, half = fleet.tracks.middle(np.repeat(fleet.track, k), s)
         away = middle.reshape(n, k, 2) - state[:, None, : dynamics.YAW]
         cosine, sine = np.cos(state[:, dynamics.YAW])[:, None], np.sin(state[:, dynamics.YAW])[:, None]
         turn = located.heading - state[:, dynamics.YAW]
+        shown = [] if guide is None else [guide.seen(fleet, ahead), self.to_action(*guide.commands(fleet))]
         return np.concatenate(
             [
-                cosine * away[..., 0] + sine * away[..., 1] - AHEAD,
+                cosine * away[..., 0] + sine * away[..., 1] - ahead,
                 cosine * away[..., 1] - sine * away[..., 0],
                 half.reshape(n, k) / WIDTH_SCALE - 1,
                 np.stack(
@@ -245,9 +286,7 @@ class DrivingTask:
                     axis=1,
                 ),
                 self.last,
+                *shown,
             ],
             axis=1,
         ).astype(np.float32)
-
-
-TEACHER_INPUTS = 3 * len(AHEAD) + 10

@@ -124,9 +124,7 @@ def load_training(
     model = read_yaml(path, _Named, "training file").model
     config = read_yaml(path, model, "training file")
     if own_tracks:
-        content = {"generated": config.mix.generated, "files": own_tracks, "both_directions": both_directions}
-        mix = validate(content, TrackMix, "--track", "list of tracks")
-        mix = mix.with_paths(Path(), "--track")
+        mix = config.mix.with_files(own_tracks, both_directions).with_paths(Path(), "--track")
         held = config.validation.model_copy(update={"tracks": mix.files})
         config = config.model_copy(update={"tracks": mix, "validation": held})
     elif both_directions:

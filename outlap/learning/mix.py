@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
 from outlap.errors import OutlapError
-from outlap.files import Model
+from outlap.files import Model, validate
 from outlap.track.formats import TRACK_FILE, load_track
 from outlap.track.gathering import track_paths
 from outlap.vehicle.car import Car
@@ -22,15 +22,16 @@ class TrackMix(Model):
 
     generated: Annotated[int, Field(ge=0, le=4096)] = 0
     files: Annotated[tuple[str, ...], Field(max_length=256)] = ()  # track files, folders of them, or names in worlds/
-    share: Annotated[float, Field(gt=0, le=1)] | None = None  # of the episodes, that begin on the given tracks
+    # Of the episodes, that begin on the given tracks; without files it is that of tracks which --track gives.
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
     both_directions: bool = False  # whether the given tracks are driven the other way, too
 
     @model_validator(mode="after")
     def _whole(self) -> TrackMix:
         if not self.generated and not self.files:
             raise ValueError("there is no track: give a number of generated ones, or files")
-        if not self.files and (self.share is not None or self.both_directions):
-            raise ValueError("share and both_directions are of the given tracks: name those under files")
+        if not self.files and self.both_directions:
+            raise ValueError("both_directions is of the given tracks: name those under files")
         if not self.generated and self.share not in (None, 1.0):
             raise ValueError(f"share is {self.share:g}, but there is no generated track for the rest")
         return self
@@ -41,6 +42,17 @@ class TrackMix(Model):
         if not self.files or not self.generated:
             return float(bool(self.files))
         return SHARE if self.share is None else self.share
+
+    def with_files(self, files: Sequence[str], both_directions: bool) -> TrackMix:
+        """The same with other given tracks; at a share of 1 no generated ones are needed beside them.
+
+        Raises:
+            OutlapError: there are none, or too many.
+        """
+        content = self.model_dump() | {"files": files, "both_directions": both_directions}
+        if self.share == 1:
+            content["generated"] = 0
+        return validate(content, TrackMix, "--track", "list of tracks")
 
     def with_paths(self, folder: Path, where: str) -> TrackMix:
         """The same with the files' own paths; one that is relative is so to ``folder``, and beats a name in worlds/.

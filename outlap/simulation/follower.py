@@ -89,14 +89,42 @@ class LineFollower:
         """Curvature (n,) 1/m and speed (n,) m/s for every car of the fleet, whose tracks must be this one's."""
         if len(fleet.tracks.tracks) != len(self.lines):
             raise ValueError(f"{len(self.lines)} lines for {len(fleet.tracks.tracks)} tracks")
-        curvature, speed = np.empty(fleet.n), np.empty(fleet.n)
-        _act(
+        return self.commands(
             fleet.state,
             fleet.parameter,
             fleet.track,
             fleet.located.s,
-            fleet.delay * TICK + self._hold,
+            fleet.delay.astype(np.float64) * TICK,
             fleet.tracks.length,
+        )
+
+    def commands(
+        self,
+        state: Floats,
+        parameters: Floats,
+        track: NDArray[np.int64],
+        s: Floats,
+        delay: Floats,
+        length: Floats,
+    ) -> tuple[Floats, Floats]:
+        """The same from the numbers alone.
+
+        Args:
+            state: (n, 7) rows of :mod:`outlap.vehicle.dynamics`.
+            parameters: (n, 15) what is thought of each car, likewise.
+            track: (n,) index of each car's track.
+            s: (n,) m, progress of the car's middle along the centre line.
+            delay: (n,) s, from a command to its effect, as it is thought to be.
+            length: (T,) m, of the tracks' centre lines.
+        """
+        curvature, speed = np.empty(len(state)), np.empty(len(state))
+        _act(
+            state,
+            parameters,
+            track,
+            s,
+            delay + self._hold,
+            length,
             self._nodes,
             self._at,
             self._start,

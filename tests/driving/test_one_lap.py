@@ -13,7 +13,6 @@ from torch import nn
 
 from outlap.driving.laps import Lap
 from outlap.driving.pilots import Crew, LinePilot
-from outlap.driving.task import TEACHER_INPUTS
 from outlap.driving.task_config import TaskConfig
 from outlap.evaluation.laps import PlannedTrial, Trial, drive
 from outlap.learning.config import TrainingConfig
@@ -35,6 +34,8 @@ from outlap.vehicle.car import Car
 LATE = Randomization.model_validate({"car": {"action_delay": 0.0125}})
 LAPS = 3
 SWERVE = range(70, 95)  # steps of the drive that leaves the road
+
+KNOWN = 43  # numbers that a teacher of at most 2 m/s knows without a guide
 
 
 class Recorded:
@@ -118,7 +119,7 @@ def refereed(oval: Track, car: Car, states: list[NDArray[np.float64]], period: f
 
 
 def coached(oval: Track, car: Car, states: list[NDArray[np.float64]], config: TaskConfig, period: float) -> Coach:
-    coach = Coach(oval, car, config, Teacher(nn.Linear(TEACHER_INPUTS, 2)))
+    coach = Coach(oval, car, config, Teacher(nn.Linear(KNOWN, 2)))
     start = np.zeros(len(states[0]))
     start[:3] = start_pose(TrackSet([oval]))
     for k, state in enumerate([start, *states]):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from outlap.driving.task import TEACHER_INPUTS, DrivingTask
+from outlap.driving.task import DrivingTask
 from outlap.driving.task_config import TaskConfig
 from outlap.learning.config import TrainingConfig
 from outlap.learning.recipes.distill import auxiliary_targets, mirrored
@@ -153,7 +153,7 @@ def test_what_the_teacher_knows_is_finite_and_as_wide_as_promised(car: Car, conf
     rng = np.random.default_rng(0)
     for _ in range(60):  # also far off the road: nobody is reset
         observation = task.teacher_observation()
-        assert observation.shape == (50, TEACHER_INPUTS)
+        assert observation.shape == (50, task.teacher_inputs)
         assert observation.dtype == np.float32
         assert np.isfinite(observation).all()
         reward, *_ = task.step(rng.uniform(-1, 1, (50, 2)))
@@ -165,7 +165,7 @@ def test_the_environment_starts_ended_episodes_anew(ring: Track, car: Car, confi
     env = TeacherEnv(task)
     task.age[:] = task.episode_steps - 1
     observation, reward, done, extras = env.step(torch.zeros(4, 2))
-    assert observation["policy"].shape == (4, TEACHER_INPUTS)
+    assert observation["policy"].shape == (4, env.task.teacher_inputs)
     assert reward.dtype == torch.float32
     assert done.tolist() == [1, 1, 1, 1] == extras["time_outs"].tolist()
     assert env.episode_length_buf.tolist() == [0, 0, 0, 0]
@@ -203,7 +203,7 @@ def test_in_a_mirror_all_is_the_same_with_left_and_right_changed(car: Car, confi
     np.testing.assert_allclose(guesses.numpy(), auxiliary[1:], atol=2e-3)
     # What the teacher knows, group by group.
     one, two = task.teacher_observation().astype(float)
-    k = (TEACHER_INPUTS - 10) // 3
+    k = (task.teacher_inputs - 10) // 3
     sign = np.repeat([1.0, -1, 1], k)
     np.testing.assert_allclose(two[: 3 * k], sign * one[: 3 * k], atol=1e-4)
     speed, lateral, rate, angle, sine, cosine, left, right, curvature, fast = one[3 * k :]

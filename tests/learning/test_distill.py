@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from outlap.driving.task import TEACHER_INPUTS, DrivingTask
+from outlap.driving.task import DrivingTask
 from outlap.errors import OutlapError
 from outlap.learning.config import TrainingConfig
 from outlap.learning.networks.student import AUXILIARY, Student, export
@@ -29,7 +29,7 @@ from outlap.track.track import Track
 from outlap.vehicle.car import Car
 
 CARS = 3
-KNOWN = np.zeros((CARS, TEACHER_INPUTS), np.float32)
+KNOWN = np.zeros((CARS, 43), np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def distiller(ring: Track, car: Car, config: TrainingConfig) -> Distiller:
 
 def test_pictures_are_a_cars_own_and_never_from_before_its_episode(config: TrainingConfig) -> None:
     observation = Observation(view=config.view, frame_offsets=(0, 2, 3), commands=1)
-    shards = Shards(100, 6, CARS, observation, None)
+    shards = Shards(100, 6, CARS, observation, KNOWN.shape[1], None)
     shape = (CARS, config.view.height, config.view.width)
     # Car 1 starts anew at step 3, car 2 at every step; each picture says step * 10 + car.
     for step in range(6):
@@ -81,7 +81,7 @@ def test_pictures_are_a_cars_own_and_never_from_before_its_episode(config: Train
 
 
 def test_an_episode_older_than_the_data_begins_where_the_data_do(config: TrainingConfig) -> None:
-    shards = Shards(100, 2, CARS, config.observation, None)
+    shards = Shards(100, 2, CARS, config.observation, KNOWN.shape[1], None)
     frames = np.zeros((CARS, config.view.height, config.view.width), np.uint8)
     nothing = np.zeros((CARS, config.observation.commands, 2))
     for step in range(2):

@@ -76,7 +76,7 @@ def test_the_command_line_adds_to_the_files_generated_tracks(load: Load, route: 
         ({}, "there is no track: give a number of generated ones, or files"),
         (0, "greater than or equal to 1"),
         ("oval", "valid integer"),
-        ({"generated": 3, "share": 0.5}, "share and both_directions are of the given tracks"),
+        ({"generated": 3, "both_directions": True}, "both_directions is of the given tracks"),
         ({"files": ["oval"], "share": 0.5}, "share is 0.5, but there is no generated track for the rest"),
         ({"generated": 3, "files": ["oval"], "share": 0}, "share: Input should be greater than 0"),
         ({"generated": 3, "files": ["oval"], "share": 2}, "share: Input should be less than or equal to 1"),

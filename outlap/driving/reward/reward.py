@@ -45,6 +45,7 @@ class Moment:
     left: Floats  # m from the car's middle to the left border, negative beyond it
     right: Floats  # m, likewise to the right border
     clearance: Floats  # m, of that wheel which is nearest to a border or furthest beyond one (then negative)
+    last_clearance: Floats  # m, of that wheel which is furthest from the borders; the car is off the road below zero
     off_road: Booleans  # no wheel is on the road: the episode ends with this step
     steps: Integers  # of the episode, this one included
     time: Floats  # s of simulated time since the task began
@@ -61,7 +62,8 @@ def progress(moment: Moment, config: TaskConfig) -> Floats:
     """The built-in reward (n,): speed along the lap, less penalties for edges, jerky steering and crashes."""
     c = config
     reward = moment.gained * c.rate_hz / c.speed_limit
-    reward -= c.edge_penalty * np.clip((c.edge_margin - moment.clearance) / max(c.edge_margin, 1e-6), 0, 3)
+    clearance = moment.clearance if c.wheels == 4 else moment.last_clearance
+    reward -= c.edge_penalty * np.clip((c.edge_margin - clearance) / max(c.edge_margin, 1e-6), 0, 3)
     reward -= c.change_penalty * ((moment.curvature - moment.curvature_before) / c.curvature_limit) ** 2
     reward -= c.crash_penalty * moment.off_road
     return reward

@@ -36,7 +36,7 @@ class Outcome(Enum):
 class Advice(NamedTuple):
     """What is to be learned from a moment."""
 
-    known: NDArray[np.float32]  # (1, 43) what the teacher saw
+    known: NDArray[np.float32]  # (1, k) what the teacher saw
     action: NDArray[np.float64]  # (1, 2) what it would do, in -1 … 1
     auxiliary: NDArray[np.float64]  # (1, 6)
 
@@ -68,6 +68,11 @@ class Coach:
         self._target: tuple[float, float] | None = None  # where the car is being put
         self._asked: int | None = None  # stamp of the first moment since that was asked for
         self._last: int | None = None  # stamp of the last moment
+
+    @property
+    def teacher_inputs(self) -> int:
+        """How many numbers the teacher sees."""
+        return self._task.teacher_inputs
 
     def placed(self, x: float, y: float) -> None:
         """Somebody puts the car at x, y (m)."""

@@ -158,11 +158,12 @@ class Lesson:
         except OSError as error:
             raise OutlapError(f"cannot write {self.folder.path}: {error.strerror or error}.") from error
         self._results.tidy()
-        self._data = Shards(config.window, config.window, 1, given.config.observation, self.folder.path)
+        known = self._coach.teacher_inputs
+        self._data = Shards(config.window, config.window, 1, given.config.observation, known, self.folder.path)
         self._about = {"run": given.about, "track": self._track.name, "finished": False}
-        known = self._go_on()
+        followed = self._go_on()
         self._exchange()
-        if not known or not self.folder.policy_file.is_file():
+        if not followed or not self.folder.policy_file.is_file():
             self._publish()
 
     def _go_on(self) -> bool:

@@ -102,7 +102,16 @@ def rehearse(given: FinishedRun, steps: int, tracks: int, between: Callable[[], 
     held, chances = training_tracks(mix, given.folder.tracks_folder, streams[0])
     # The teacher learns no more: one car is enough to know the size of its networks.
     training = TeacherTraining(DrivingTask(held, given.car, 1, config.task, 0, OFF), config.teacher)
-    task = DrivingTask(held, given.car, driven.cars, config.task, streams[1], config.randomization, chances=chances)
+    task = DrivingTask(
+        held,
+        given.car,
+        driven.cars,
+        config.task,
+        streams[1],
+        config.randomization,
+        chances=chances,
+        guide=training.task.guide,
+    )
     eyes = Eyes(task.fleet, config.view, streams[2], config.randomization, config.task.rate_hz)
     student = Student(config.student, config.observation, task.table)
     distiller = Distiller(task, eyes, training, student, config.observation, driven, streams[3])

@@ -44,6 +44,8 @@ class Distiller:
         config: the schedule.
         seed: of batches and noise.
         folder: where the data are written, for checkpoints; nowhere when None.
+        mirrors: whether every other batch is seen in a mirror, as is right where left and right mean the same: not on
+            a few tracks that are always driven the same way.
     """
 
     STATE: ClassVar = {
@@ -68,6 +70,7 @@ class Distiller:
         config: DistillConfig,
         seed: int,
         folder: Path | None = None,
+        mirrors: bool = True,
     ) -> None:
         self.task, self.eyes, self.training, self.config = task, eyes, training, config
         self.teacher = training.teacher
@@ -75,7 +78,7 @@ class Distiller:
         self.halves = Halves(self.student)
         self.observation = observation
         self.rng = np.random.default_rng(seed)
-        self.shards = Shards(config.window, config.steps, config.cars, observation, folder)
+        self.shards = Shards(config.window, config.steps, config.cars, observation, task.teacher_inputs, folder)
         self.optimizer = torch.optim.AdamW(
             self.student.parameters(), lr=config.learning_rate, weight_decay=1e-4, fused=True
         )
@@ -85,7 +88,7 @@ class Distiller:
         n = config.cars
         self._commands = np.zeros((n, observation.commands, 2), dtype=np.float32)
         self._age = np.zeros(n, dtype=np.int64)
-        self.mirrors = task.table is None or symmetric(task.table)
+        self.mirrors = mirrors and (task.table is None or symmetric(task.table))
         self._scale = np.array([task.config.curvature_limit, task.config.speed_limit])
         # Each car hands over to the student at its own moment, the last ones at the end of the mixed steps.
         self._handover = config.teacher_steps + np.linspace(0, config.mixed_steps, n)

@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from outlap.driving.task import TEACHER_INPUTS
 from outlap.errors import OutlapError
 from outlap.files import read_bytes
 from outlap.learning.networks.student import AUXILIARY
@@ -46,10 +45,13 @@ class Shards:
         steps: steps that will ever be appended.
         cars: rows a step.
         observation: what the student is given.
+        known: how many numbers the teacher knows.
         folder: where the shards are written; nowhere when None.
     """
 
-    def __init__(self, window: int, steps: int, cars: int, observation: Observation, folder: Path | None) -> None:
+    def __init__(
+        self, window: int, steps: int, cars: int, observation: Observation, known: int, folder: Path | None
+    ) -> None:
         view = observation.view
         self.cars = cars
         self.ring = min(steps, -(-window // cars))  # steps that fit
@@ -58,7 +60,7 @@ class Shards:
             [
                 ("frames", np.uint8, (cars, view.height, view.width)),
                 ("commands", np.float32, (cars, observation.commands, 2)),
-                ("known", np.float32, (cars, TEACHER_INPUTS)),
+                ("known", np.float32, (cars, known)),
                 ("action", np.float32, (cars, 2)),
                 ("auxiliary", np.float32, (cars, len(AUXILIARY))),
                 ("back", np.uint8, (cars,)),

@@ -34,6 +34,7 @@ class TeacherEnv(VecEnv):
         self.max_episode_length = task.episode_steps
         self.device = "cpu"
         self.cfg = {}
+        self.get_observations()
 
     @property
     def episode_length_buf(self) -> torch.Tensor:
@@ -42,19 +43,33 @@ class TeacherEnv(VecEnv):
 
     def get_observations(self) -> TensorDict:
         """What the teacher knows now, under ``policy``."""
-        return TensorDict({"policy": torch.from_numpy(self.task.teacher_observation())}, batch_size=[self.num_envs])
+        self._known = torch.from_numpy(self.task.teacher_observation())
+        return TensorDict({"policy": self._known}, batch_size=[self.num_envs])
 
     def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict]:
         """Take one action each; episodes that ended begin anew before the observation is made."""
-        reward, done, timed_out = self.task.step(in_parts(actions, self.task.table))
+        task = self.task
+        reward, done, timed_out = task.step(in_parts(actions, task.table, guidance(self._known, task.guided)))
         self.task.reset(np.flatnonzero(done))
         extras = {"time_outs": torch.from_numpy(timed_out).float()}
         return self.get_observations(), torch.from_numpy(reward).float(), torch.from_numpy(done).float(), extras
 
 
-def in_parts(output: torch.Tensor, table: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """Actions (n, 2) in -1 … 1 of a network's outputs: themselves (n, 2), or numbers (n, 1) of the table's rows."""
-    return output.clamp(-1, 1).double().numpy() if table is None else table[output[:, 0].long().numpy()]
+def in_parts(
+    output: torch.Tensor, table: NDArray[np.float64] | None, guidance: torch.Tensor | float = 0.0
+) -> NDArray[np.float64]:
+    """Actions (n, 2) in -1 … 1 of a network's outputs: numbers (n, 1) of the table's rows, or (n, 2) themselves.
+
+    The latter are added to ``guidance`` (n, 2).
+    """
+    if table is not None:
+        return table[output[:, 0].long().numpy()]
+    return (output + guidance).clamp(-1, 1).double().numpy()
+
+
+def guidance(known: torch.Tensor, guided: bool) -> torch.Tensor | float:
+    """The actions (n, 2) that follow the guide, of what a teacher knows (n, teacher_inputs); 0 for one without."""
+    return known[:, -2:] if guided else 0.0
 
 
 class Teacher:
@@ -63,16 +78,20 @@ class Teacher:
     Args:
         network: from observations to actions, or to numbers of the table's rows.
         table: (k, 2) the task's, where actions are a list.
+        guided: whether it corrects a guide.
     """
 
-    def __init__(self, network: torch.nn.Module, table: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self, network: torch.nn.Module, table: NDArray[np.float64] | None = None, guided: bool = False
+    ) -> None:
         self._network = network.eval()
-        self._table = table
+        self._table, self._guided = table, guided
 
     def act(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Actions (n, 2) in -1 … 1 for observations (n, 43)."""
+        """Actions (n, 2) in -1 … 1 for observations (n, teacher_inputs)."""
         with torch.inference_mode():
-            return in_parts(self._network(torch.from_numpy(observation)), self._table)
+            known = torch.from_numpy(observation)
+            return in_parts(self._network(known), self._table, guidance(known, self._guided))
 
     def state(self) -> State:
         """Its weights."""
@@ -103,6 +122,8 @@ class TeacherTraining:
             )
         self._ppo: Any = algorithm
         self._ppo.train_mode()
+        if task.guided:
+            _begin_small(self._ppo.actor)
 
     @property
     def iterations(self) -> int:
@@ -122,7 +143,7 @@ class TeacherTraining:
     @property
     def teacher(self) -> Teacher:
         """What has been learned so far."""
-        return Teacher(self._ppo.get_policy().as_jit(), self.task.table)
+        return Teacher(self._ppo.get_policy().as_jit(), self.task.table, self.task.guided)
 
     def iterate(self, between: Callable[[], None] = lambda: None) -> dict[str, float]:
         """Collect and update once; ``between`` is called between steps.
@@ -170,6 +191,15 @@ class TeacherTraining:
         load_ppo(self._ppo, state)
         for group in self._ppo.optimizer.param_groups:
             group["lr"] = self._ppo.learning_rate  # PPO adapts it
+
+
+def _begin_small(network: torch.nn.Module) -> None:
+    """Let the network's outputs be near zero at first, so that a guided teacher begins by following the line."""
+    last = [layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight.mul_(0.01)
+        assert last.bias is not None
+        last.bias.zero_()
 
 
 def _ppo_config(config: TeacherConfig, table: NDArray[np.float64] | None) -> dict[str, Any]:

@@ -239,10 +239,10 @@ class _Run:
         )
         self._validation = Validation(validated, self.car, config.task, promise, self._streams[6])
 
-    def _task(self, trained: TrainingTracks, cars: int, seed: int, drawn: Randomization, **reward: Any) -> DrivingTask:
+    def _task(self, trained: TrainingTracks, cars: int, seed: int, drawn: Randomization, **others: Any) -> DrivingTask:
         """Cars on the run's tracks."""
         tracks, chances = trained
-        return DrivingTask(tracks, self.car, cars, self.config.task, seed, drawn, chances=chances, **reward)
+        return DrivingTask(tracks, self.car, cars, self.config.task, seed, drawn, chances=chances, **others)
 
     def _taught(
         self, config: TrainingConfig, trained: TrainingTracks, task: DrivingTask, state: State, warming: Warming
@@ -252,12 +252,20 @@ class _Run:
         if state["stage"] != "student":
             self._learn("teacher", training, state)
         warming.wait()
-        task = self._task(trained, config.distill.cars, self._streams[2], config.randomization)
+        task = self._task(trained, config.distill.cars, self._streams[2], config.randomization, guide=task.guide)
         eyes = Eyes(task.fleet, config.view, self._streams[3], config.randomization, config.task.rate_hz)
         student = Student(config.student, config.observation, task.table)
         self._watch(student)
         distiller = Distiller(
-            task, eyes, training, student, config.observation, config.distill, self._streams[4], self._folder
+            task,
+            eyes,
+            training,
+            student,
+            config.observation,
+            config.distill,
+            self._streams[4],
+            self._folder,
+            mirrors=config.mix.generated > 0,
         )
         self._learn("student", distiller, state)
         return distiller
