@@ -89,7 +89,9 @@ class JoystickDevice:
         try:
             self.identity = self._device.identity()
         except (OSError, ValueError, IndexError) as error:
-            self._lose(f"it is no joystick device, such as /dev/input/js0 ({getattr(error, 'strerror', None) or error})")
+            self._lose(
+                f"it is no joystick device, such as /dev/input/js0 ({getattr(error, 'strerror', None) or error})"
+            )
             return False
         axes, buttons = len(self.identity.axes), len(self.identity.buttons)
         self.axes, self.buttons = [0.0] * axes, [0] * buttons
