@@ -1,4 +1,4 @@
-"""hand: a pad's controls, /gamepad, or a joystick's numbers, /joy, become commands on /cmd_vel/hand and requests to /motor/arm."""
+"""hand: a pad's controls (/gamepad), or its own numbers (/joy), become commands and requests to /motor/arm."""
 
 from __future__ import annotations
 

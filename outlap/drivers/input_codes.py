@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_AXES = "X Y Z RX RY RZ THROTTLE RUDDER WHEEL GAS BRAKE".split()
+_AXES = ["X", "Y", "Z", "RX", "RY", "RZ", "THROTTLE", "RUDDER", "WHEEL", "GAS", "BRAKE"]
 _HATS = [f"HAT{number}{side}" for number in range(4) for side in "XY"]
-_JOYSTICK = "TRIGGER THUMB THUMB2 TOP TOP2 PINKIE BASE BASE2 BASE3 BASE4 BASE5 BASE6".split()
-_GAMEPAD = "SOUTH EAST C NORTH WEST Z TL TR TL2 TR2 SELECT START MODE THUMBL THUMBR".split()
-_DIRECTIONS = "UP DOWN LEFT RIGHT".split()
+_JOYSTICK = ["TRIGGER", "THUMB", "THUMB2", "TOP", "TOP2", "PINKIE", "BASE", "BASE2", "BASE3", "BASE4", "BASE5", "BASE6"]
+_GAMEPAD = ["SOUTH", "EAST", "C", "NORTH", "WEST", "Z", "TL", "TR", "TL2", "TR2", "SELECT", "START", "MODE"]
+_GAMEPAD += ["THUMBL", "THUMBR"]
+_DIRECTIONS = ["UP", "DOWN", "LEFT", "RIGHT"]
 
 AXIS_CODES = {f"ABS_{name}": code for code, name in enumerate(_AXES)} | {
     f"ABS_{name}": code for code, name in enumerate(_HATS, 0x10)

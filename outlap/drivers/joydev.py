@@ -129,8 +129,8 @@ class DeviceJoydev(Joydev):
         self._handle = -1
 
 
-# A packet to the stand-in: "i" and the number of an ioctl, or "s" and the name of an attribute. From it: the same letter
-# with an errno, or 0, and the answer; or "e" and events.
+# A packet to the stand-in: "i" and the number of an ioctl, or "s" and the name of an attribute. From it: the same
+# letter with an errno, or 0, and the answer; or "e" and events.
 REQUEST, STATUS = struct.Struct("=I"), struct.Struct("=i")
 
 

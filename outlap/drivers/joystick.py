@@ -1,7 +1,7 @@
 """A joystick by Linux's joystick device, by the kernel's Documentation/input/joydev/joystick-api.rst.
 
-Axes and buttons come out as ROS's joy_node gives them: from -1 to 1 with left and up positive. The kernel scales each axis
-by the range and the dead zone that the device itself has.
+Axes and buttons come out as ROS's joy_node gives them: from -1 to 1 with left and up positive. The kernel scales each
+axis by the range and the dead zone that the device itself has.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ Button = Annotated[int | str, PlainValidator(_control(BUTTONS, "button"))]
 
 
 class Stick(Model):
-    """An axis that is read as a number, with its rest in the middle; left and up are positive, as in sensor_msgs/Joy."""
+    """An axis that rests in its middle; left and up are positive, as in sensor_msgs/Joy."""
 
     axis: Axis
     inverted: bool = False

@@ -25,7 +25,7 @@ NUMBERS = (
 class Pad:
     """Hears samples and says what is wanted; ``refused`` tells why the last one was not taken, empty if it was.
 
-    Nothing counts before it was seen at rest since the link is there: sticks in the middle, triggers and buttons released.
+    Nothing counts before it was seen at rest since the link is there: sticks in the middle, the rest released.
     """
 
     def __init__(self, config: Joystick) -> None:
@@ -47,8 +47,8 @@ class Pad:
         """Take a sample, received at ``now`` (steady s), and return what was pressed in it.
 
         A sample that lacks an axis or button of the configuration, or has an axis that is not from -1 to 1, counts
-        for nothing, as if it had not come. The first after a loss presses nothing; a sample of another size is the first
-        of another pad.
+        for nothing, as if it had not come. The first after a loss presses nothing; one of another size comes from
+        another pad, which is a loss.
         """
         self.refused = self._fault(axes, buttons)
         if self.refused:

@@ -1,7 +1,7 @@
-"""A joystick that is not there: a Unix socket that speaks the kernel's js_event and answers its ioctls, as /dev/input/js0.
+"""A joystick that is not there: a Unix socket that speaks js_event and answers ioctls, as the kernel's device does.
 
-Structures and numbers are written down here once more, from the kernel's joystick-api.rst, include/uapi/linux/joystick.h
-and input-event-codes.h, so that a mistake in the driver is not repeated. PADS are some pads as the kernel reports them.
+Structures and numbers are written down here once more, from the kernel's joystick-api.rst, joystick.h and
+input-event-codes.h, so that a mistake in the driver is not repeated.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HAT_X, HAT_Y = 0x10, 0x11
 
 
 class FakePad(NamedTuple):
-    """What the kernel says of a pad: its name, ids in hexadecimal as in sysfs, driver, and the codes of axes and buttons."""
+    """What the kernel says of a pad; ids in hexadecimal, as in sysfs, and the codes of axes and buttons."""
 
     name: str
     bus: str
@@ -53,7 +53,7 @@ UNKNOWN = FakePad(
 
 
 class StandInJoystick:
-    """Sticks rest in their middle and triggers at their end; by default an Xbox pad on its cable, 8 axes and 11 buttons.
+    """Sticks rest in their middle, triggers at their end; by default an Xbox pad by cable, 8 axes and 11 buttons.
 
     The state at the start is told to each that opens the device, as the kernel does. A thread answers.
     """
@@ -120,11 +120,13 @@ class StandInJoystick:
                     if self._listener is not listener:
                         client.close()
                         return
-                    start = [_event(BUTTON | INITIAL, *state) for state in enumerate(self._buttons)]
-                    start += [_event(AXIS | INITIAL, *state) for state in enumerate(self._axes)]
-                    client.send(b"e" + b"".join(start))
+                    client.send(b"e" + b"".join(self._start()))
                     self._clients.append(client)
                 threading.Thread(target=self._answer, args=[client], daemon=True).start()
+
+    def _start(self) -> list[bytes]:
+        buttons = [_event(BUTTON | INITIAL, *state) for state in enumerate(self._buttons)]
+        return buttons + [_event(AXIS | INITIAL, *state) for state in enumerate(self._axes)]
 
     def _answer(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
