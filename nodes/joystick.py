@@ -23,7 +23,8 @@ from .shared.program import ERROR, OK, WARN, Diagnostics, LifecycleProgram, read
 from .shared.statuses import JoystickStatus
 
 LOOK = 0.01  # s between two looks at an open device
-RETRY = 0.6  # s between two tries to open it, or looks at who it is: longer than a hand file's longest joystick.lost
+VERIFY = 0.1  # s between two questions who it is
+RETRY = 0.6  # s between two tries to open it: longer than a hand file's longest joystick.lost, so that each is a loss
 
 
 class Parameters(Model):
@@ -63,7 +64,7 @@ class JoystickNode(LifecycleProgram):
             return
         self._tried = now
         changed = self._device.read()
-        if now - self._verified >= RETRY:
+        if now - self._verified >= VERIFY:
             self._verified = now
             self._device.verify()
         if self._device.present != self._present and (self._device.present or self._device.problem):

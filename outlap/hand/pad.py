@@ -136,10 +136,10 @@ class Pad:
         used_axes = [*self._sticks(), *(switch.axis for switch in switches if switch.axis is not None)]
         last_axis = max(_index(one) for one in used_axes)
         last_button = max((_index(one.button) for one in switches if one.button is not None), default=-1)
+        has = f"{len(axes)} axes and {len(buttons)} buttons"
+        if config.named and (len(axes) != len(AXES) or len(buttons) < len(BUTTONS)):
+            return f"/gamepad has {has}, and not game_controller_node's layout of {len(AXES)} and {len(BUTTONS)}"
         if last_axis >= len(axes) or last_button >= len(buttons):
-            has = f"{len(axes)} axes and {len(buttons)} buttons"
-            if config.named:
-                return f"/gamepad has {has}; game_controller_node's layout, which is asked for, has 6 and 21"
             return f"the joystick has {has}; the hand file names axis {last_axis} and button {last_button}"
         wrong = [number for number, value in enumerate(axes) if not abs(value) <= 1 + SLACK]
         return f"the joystick's axis {wrong[0]} is {axes[wrong[0]]:g}" if wrong else ""

@@ -290,11 +290,13 @@ def test_samples_of_another_size_come_from_another_pad_and_begin_anew(held: Held
     assert held.wish == RELEASED
 
 
-def test_a_joystick_by_number_on_gamepad_is_refused(config: HandConfig) -> None:
+@pytest.mark.parametrize(("axes", "buttons"), [(8, 11), (8, 21), (6, 12)])
+def test_what_has_another_layout_on_gamepad_is_refused(config: HandConfig, axes: int, buttons: int) -> None:
     held = Held(config)
-    held.axes, held.buttons = [0.0] * 8, [0] * 11
+    held.axes, held.buttons = [0.0] * axes, [0] * buttons
     held.send()
-    assert held.pad.refused == "" or "layout" in held.pad.refused
+    assert held.pad.refused.startswith(f"/gamepad has {axes} axes and {buttons} buttons, and not")
+    assert held.wish is None
 
 
 def test_a_trigger_is_no_stick(config: HandConfig) -> None:
