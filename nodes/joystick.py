@@ -40,7 +40,7 @@ class JoystickNode(LifecycleProgram):
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
-        self._own_pads, self._pads = load_hand(parameters.config).pads, load_pads()
+        self._config, self._pads = load_hand(parameters.config), load_pads()
         self._device = JoystickDevice(parameters.device)
         self._every = 1 / parameters.rate  # s
         self._steady = steady_clock()
@@ -87,12 +87,18 @@ class JoystickNode(LifecycleProgram):
         # rclpy ties a severity to its line of code.
         if not self._device.present or pad is None:
             self.get_logger().error(f"{path} cannot be read: {self._device.problem}; looking for it")
-        elif isinstance(found := find_layout(pad, self._own_pads, self._pads), str):
-            self._refused = found
-            self.get_logger().error(f"{path}: {found}")
+        elif isinstance(found := find_layout(pad, self._config.pads, self._pads), str):
+            self._refused = found if self._config.joystick.named else ""
+            if self._refused:
+                self.get_logger().error(f"{path}: {found}")
+            else:
+                self.get_logger().warning(f"{path}, which the hand file reads by number: {found}")
         else:
             self._layout = found
             self.get_logger().info(f"{path} is there: {pad}, layout {found.name}")
+            if not self._config.joystick.named:
+                meaning = self._config.joystick.numbers_as(found.name_of)
+                self.get_logger().warning(f"the hand file gives numbers; on this pad {meaning}")
         self._diagnostics.publish()
 
     def _status(self) -> tuple[bytes, str, JoystickStatus]:

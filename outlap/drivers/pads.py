@@ -140,6 +140,13 @@ class PadLayout(NamedTuple):
                 found.append(-value(place))
         return found, [int(any(value(place) > HALF for place in places)) for places in self.buttons]
 
+    def name_of(self, number: int, button: bool) -> str:
+        """What an axis or a button by its number on /joy is on this pad; "nothing" where it is no control."""
+        kind = _BUTTON if button else _AXIS
+        places = zip((*AXES, *BUTTONS), (*((place,) for place in self.axes), *self.buttons), strict=True)
+        found = (name for name, some in places for place in some if place is not None and place[:2] == (kind, number))
+        return next(found, "nothing")
+
 
 _AXIS, _BUTTON = 0, 1
 
@@ -178,7 +185,7 @@ def find_layout(pad: Identity, own: Sequence[PadEntry], shipped: PadsFile) -> Pa
     known = "is known, but has other axes and buttons here than any layout of it" if entries else "is not known"
     bus = next((f", bus: {name}" for name, code in BUSES.items() if code == pad.bus), "")
     return (
-        f"the pad {pad} {known}, so nothing of it counts. It has the axes {axis_names(pad.axes)} and the buttons "
+        f"the pad {pad} {known}, so it is silent on /gamepad. It has the axes {axis_names(pad.axes)} and the buttons "
         f"{button_names(pad.buttons)}. Describe it in a hand file: pads: [{{name: '{pad.name}'{bus}, vendor: "
         f"'{pad.vendor:04x}', products: ['{pad.product:04x}'], controls: {{left_stick_x: ABS_X, …}}}}], and give that "
         "file as config:= to joystick and hand; docs/driving.md says how"

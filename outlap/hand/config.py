@@ -137,6 +137,16 @@ class Joystick(Model):
         """Whether the controls have names, and so come on /gamepad; False: numbers, of whatever comes on /joy."""
         return isinstance(self.speed.controls[0], str)
 
+    def numbers_as(self, name_of: Callable[[int, bool], str]) -> str:
+        """What each key that gives a number reads on a pad; ``name_of(number, is a button)`` names it there."""
+        words = []
+        for key in self.controls:
+            part = getattr(self, key)
+            button = getattr(part, "button", None)
+            numbers = [one for one in part.controls if isinstance(one, int)]
+            words += [f"{key} is {name_of(number, number == button)}" for number in numbers]
+        return ", ".join(words)
+
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if self.lost < self.late:

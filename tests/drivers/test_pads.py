@@ -202,3 +202,10 @@ def test_codes_are_the_kernels() -> None:
     assert (AXIS_CODES["ABS_BRAKE"], AXIS_CODES["ABS_HAT0Y"], AXIS_CODES["ABS_HAT3Y"]) == (0x0A, 0x11, 0x17)
     assert (BUTTON_CODES["BTN_BASE6"], BUTTON_CODES["BTN_WEST"], BUTTON_CODES["BTN_THUMBR"]) == (0x12B, 0x134, 0x13E)
     assert (BUTTON_CODES["BTN_DPAD_RIGHT"], BUTTON_CODES["BTN_TRIGGER_HAPPY40"]) == (0x223, 0x2E7)
+
+
+def test_what_a_number_is_on_a_pad_can_be_told() -> None:
+    cable, bluetooth = read(PADS["Xbox Series by cable"][0]), read(PADS["Xbox Series by Bluetooth"][0])
+    assert (cable.name_of(4, True), bluetooth.name_of(4, True)) == ("left_shoulder", "north")
+    assert (cable.name_of(5, False), bluetooth.name_of(3, False)) == ("right_trigger", "right_stick_y")
+    assert (cable.name_of(7, False), bluetooth.name_of(2, True)) == ("dpad_up", "nothing")

@@ -29,6 +29,8 @@ def test_what_ships_names_the_controls_of_any_pad(config: HandConfig) -> None:
 def test_a_file_of_before_gives_numbers(numbered: HandConfig) -> None:
     assert not numbered.joystick.named
     assert numbered.joystick.controls["dead_man"] == (4,)
+    words = numbered.joystick.numbers_as(lambda number, button: f"{'button' if button else 'axis'}-{number}")
+    assert words.startswith("speed is axis-1, steering is axis-3, dead_man is button-4, arm is button-0")
 
 
 TRIGGERS = {"forward": "right_trigger", "backward": "left_trigger", "dead_zone": 0.1, "expo": 0.3}
