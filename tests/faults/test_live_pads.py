@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -111,14 +112,18 @@ def test_a_pad_that_becomes_another_is_lost(make_link: MakeLink, measured: Measu
     delays = []
     for _ in range(TIMES):
         link.drive()
-        delays.append(link.until_neutral(lambda link: link.device.renumber(UNKNOWN)))
-        assert link.stays_neutral(1.0), "it moved again"
+        # Its last movement: on a busy machine a late message makes it stand for a moment before.
+        began = time.monotonic()
+        link.device.renumber(UNKNOWN)
+        link.probe.until(lambda: link.speeds[-1][0] >= began + 1.0, "further writes")
+        delays.append(max([at - began for at, speed in link.speeds if at >= began and speed] or [0.0]))
+        assert link.stays_neutral(0.5), "it moved again"
         link.device.renumber(XBOX_CABLE)
         link.mend()
     said = link.programs["joystick"].said
     assert "it has become another: 'Acme Racing Pad' (usb 1234:5678, driver hid-generic)" in said
     print("delays in ms:", *(f"{delay * 1e3:.0f}" for delay in delays))
-    measured("neutral, pad becomes another", max(delays), limit=0.5, injections=TIMES)
+    measured("last moved, pad becomes another", max(delays), limit=0.5, injections=TIMES)
 
 
 @pytest.mark.fault(22)
