@@ -1,4 +1,4 @@
-"""hand: a joystick's axes and buttons, /joy, become commands on /cmd_vel/hand and requests to /motor/arm."""
+"""hand: a pad's controls (/gamepad), or its own numbers (/joy), become commands and requests to /motor/arm."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sensor_msgs.msg import Joy
 
 from outlap.files import Model
 from outlap.hand.config import load_hand
-from outlap.hand.pad import Pad
+from outlap.hand.pad import NUMBERS, Pad
 from outlap.vehicle.car import load_car
 
 from .shared import topics
@@ -25,7 +25,7 @@ class Parameters(Model):
 
 
 class HandNode(LifecycleProgram):
-    """/joy in, commands out; silent until somebody presses the dead-man's switch or asks to arm."""
+    """Joystick in, commands out; silent until somebody presses the dead-man's switch or asks to arm."""
 
     def configure(self) -> None:
         parameters = read_parameters(self, Parameters)
@@ -34,7 +34,12 @@ class HandNode(LifecycleProgram):
         self._helm = Helm(self, config, load_car(parameters.car), lambda text: self._told(text))
         self._refused = ""
         self._diagnostics = Diagnostics(self, self._status)
-        topics.JOY.subscription(self, self._joy)
+        self._named = config.joystick.named
+        if self._named:
+            topics.GAMEPAD.subscription(self, self._joy)
+        else:
+            topics.JOY.subscription(self, self._joy)
+            self.get_logger().warning(NUMBERS)
         self.create_timer(PERIOD, self._tick, clock=self._helm.steady)
 
     def _joy(self, message: Joy) -> None:
@@ -56,7 +61,16 @@ class HandNode(LifecycleProgram):
         if self._pad.refused:
             return ERROR, self._pad.refused, values
         if self._pad.wish(self._helm.now()) is None:
+            others = [each.node_name for each in topics.JOY.publishers(self) if each.node_name != DEVICE]
+            if self._named and others:
+                return (
+                    WARN,
+                    f"no joystick on /gamepad, where the hand file's names come from; {others[0]} is on /joy",
+                    values,
+                )
             return WARN, "no joystick", values
+        if self._pad.waits_for and self._helm.hand.drives:
+            return WARN, f"{self._pad.waits_for} was not seen at rest yet: let go of it", values
         return OK, "drives" if self._helm.hand.drives else "waits for the dead-man's switch", values
 
 

@@ -1,4 +1,4 @@
-"""keyboard: drives from the keys of the terminal that it runs in, and from /joy where that is wanted.
+"""keyboard: drives from the keys of the terminal that it runs in, and from a joystick where that is wanted.
 
 Runs in the foreground: its standard input must be a terminal. It takes the car and the clock to stamp with from the
 motor, so it can be started beside any running graph. However it ends, it disarms if it still can; where it cannot
@@ -24,7 +24,7 @@ from outlap.files import Model
 from outlap.hand.config import load_hand
 from outlap.hand.decode import Decoder
 from outlap.hand.keys import Keys
-from outlap.hand.pad import Pad
+from outlap.hand.pad import NUMBERS, Pad
 from outlap.hand.screen import Standing, keys_text, line
 from outlap.hand.signs import Action
 from outlap.hand.terminal import Terminal
@@ -126,8 +126,11 @@ class KeyboardNode(Node):
             if self._hears_joy and ("hand", self.get_namespace()) in self.get_node_names_and_namespaces():
                 hand = f"{self.get_namespace().rstrip('/')}/hand"
                 self._terminal.say(f"the joystick drives by the node {hand}, which runs already")
+            elif self._hears_joy and self._config.joystick.named:
+                topics.GAMEPAD.subscription(self, self._joy)
             elif self._hears_joy:
                 topics.JOY.subscription(self, self._joy)
+                self._terminal.say(NUMBERS)
 
     def _joy(self, message: Joy) -> None:
         assert self._helm is not None

@@ -44,6 +44,7 @@ TOPICS = (
     topics.MOTOR_STATE,
     topics.DIAGNOSTICS,
     topics.JOY,
+    topics.GAMEPAD,
     topics.ODOMETRY,
 )
 LINE = 0.5  # s from one line of progress to the next

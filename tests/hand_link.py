@@ -16,18 +16,22 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Float64
 from std_srvs.srv import SetBool
 
-from outlap.drivers.fakes.joystick import StandInJoystick
+from outlap.drivers.fakes.joystick import XBOX_CABLE, FakePad, StandInJoystick
 
 EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)  # nothing is to be missed
-DEAD_MAN, ARM, SPEED, STEERING = 4, 0, 1, 3  # as in config/hand.yaml
+# The kernel's codes of left_shoulder, south, left_stick_y, and right_stick_x, on an Xbox pad by cable.
+DEAD_MAN, ARM, SPEED, STEERING = 0x136, 0x130, 0x01, 0x03
 
 
 class HandLink:
     """joystick → /joy → hand → /cmd_vel/hand → motor; the motor runs already and writes the simulator's topics."""
 
-    def __init__(self, probe: Any, start: Callable[..., Any], device: Path) -> None:
-        self.probe, self._start = probe, start
-        self.device = StandInJoystick(device)
+    def __init__(
+        self, probe: Any, start: Callable[..., Any], device: Path, pad: FakePad = XBOX_CABLE, config: Path | None = None
+    ) -> None:
+        """``config``: a hand file, for both programs."""
+        self.probe, self._start, self._config = probe, start, config
+        self.device = StandInJoystick(device, pad)
         self.speeds: list[tuple[float, float]] = []  # (steady s of receipt, rad/s)
         probe.node.create_subscription(Float64, "/sim/wheel_speed", self._written, EVERY)
         self.programs: dict[str, Any] = {}
@@ -38,10 +42,10 @@ class HandLink:
         self.device.cut()
         for name in ("joystick", "hand"):
             if name not in self.programs or self.programs[name].process.poll() is not None:
-                given = {"device": self.device.path} if name == "joystick" else {}
+                given: dict[str, Any] = {"device": self.device.path} if name == "joystick" else {}
+                given |= {} if self._config is None else {"config": self._config}
                 self.programs[name] = self._start(name, **given)
-        path = self.device.path
-        self.device = StandInJoystick(path)
+        self.device = StandInJoystick(self.device.path, self.device.pad)
         self.device.plug()
 
     def drive(self) -> None:
@@ -51,6 +55,9 @@ class HandLink:
             assert time.monotonic() < end, "the joystick does not drive"
             for button in (DEAD_MAN, ARM):
                 self.device.press(button, down=False)
+            for axis in (SPEED, STEERING):
+                self.device.move(axis, 0.0)  # nothing counts before it was seen at rest
+            self.probe.spin(0.1)
             self.device.move(SPEED, -1.0)
             self.device.move(STEERING, -0.5)
             self.probe.spin(0.1)
@@ -59,6 +66,22 @@ class HandLink:
             self.device.press(ARM, down=False)
             self.device.press(DEAD_MAN)
             self.probe.spin(0.3)
+
+    def arm(self) -> None:
+        """Arm by the joystick's button and hold the dead-man's switch, with all else at rest."""
+        for _ in range(10):  # on a busy machine the hand may find its joystick late, and let the car go
+            for button in (DEAD_MAN, ARM):
+                self.device.press(button, down=False)
+            self.probe.spin(0.3)
+            self.device.press(ARM)
+            self.probe.spin(0.4)
+            self.device.press(ARM, down=False)
+            armed = self.probe.call(SetBool, "/motor/arm", SetBool.Request(data=True))
+            self.probe.spin(0.2)
+            self.device.press(DEAD_MAN)
+            if armed.success:
+                return
+        raise AssertionError(f"the joystick does not arm: {armed.message}")
 
     def press_dead_man(self) -> None:
         """Let go of the switch, and hold it again."""

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "track": ("vehicle",),
     "safety": ("vehicle",),
     "drivers": ("vehicle", "camera"),
-    "hand": ("vehicle",),
+    "hand": ("vehicle", "drivers"),
     "recording": MIDDLE,
     "calibration": ("vehicle", "camera", "drivers"),
     "launching": (),

@@ -96,6 +96,8 @@ class JoystickStatus(NodeStatus):
     device: str
     axes: int
     buttons: int
+    pad: str = ""  # who it is; empty: none is there
+    layout: str = ""  # how it is read on /gamepad; empty: not at all
 
 
 class SimulatorStatus(NodeStatus):

@@ -200,6 +200,13 @@ JOY = Topic(
     "a joystick's axes and buttons, 20 Hz or more; silent when it is gone",
     readers={"recorder": RECORDED_STREAM},  # a joystick's publisher may be of either kind
 )
+GAMEPAD = Topic(
+    names.GAMEPAD,
+    Joy,
+    RECORD,
+    "a pad's controls in one layout, that of ROS's game_controller_node, 20 Hz or more; silent when it is gone",
+    readers={"recorder": RECORDED_STREAM},
+)
 JOINT_STATES = Topic("joint_states", JointState, RECORD, "joints of the car's model, for RViz", public=False)
 
 # Between gazebo_port and Gazebo's bridge; nothing else should use them.

@@ -63,6 +63,7 @@ def run_drive(
     arguments |= {"namespace": namespace}
     if joystick is not None:
         arguments |= {"joystick": "true", "device": joystick}
+        arguments |= {} if config is None else {"config": str(config.resolve())}
     with contextlib.ExitStack() as stack:
         stack.enter_context(restored())
         domain = running_domain(namespace) if own is None else stack.enter_context(claim_domain(namespace)).id

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def launch(
@@ -42,6 +45,20 @@ def launch(
         if not separator or not name:
             raise OutlapError(f"{word!r} is not an argument of a launch file: those are written name:=value.")
         arguments[name] = value
+    check_hand_file(path, arguments)
     argument_namespace(arguments)  # ROS would refuse a bad one with a traceback
     hand_over(path, arguments)
     raise typer.Exit(run_launch_file(path, arguments))
+
+
+def check_hand_file(path: Path, arguments: dict[str, str]) -> None:
+    """Read the hand file that Outlap's own ``car`` or ``hand`` is given, before any of their nodes starts.
+
+    Raises:
+        OutlapError: it is missing or refused.
+    """
+    from outlap.hand.config import load_hand
+    from outlap.launching.programs import find_launch_file
+
+    if arguments.get("config") and any(path.samefile(find_launch_file(name)) for name in ("car", "hand")):
+        load_hand(arguments["config"])

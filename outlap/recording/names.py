@@ -17,6 +17,7 @@ HAND_COMMAND = "cmd_vel/hand"
 MOTOR_STATE = "motor/state"
 DIAGNOSTICS = "diagnostics"
 JOY = "joy"
+GAMEPAD = "gamepad"
 ODOMETRY = "sim/odom"
 
 

@@ -77,10 +77,37 @@ def test_its_command_line_launches_the_car_with_what_the_settings_say(tmp_path: 
     was_set_up, verb, name, *arguments = found.read_text().splitlines()
     assert (verb, name) == ("launch", "car") and was_set_up == ("yes" if setup else "")
     given = dict(argument.split(":=", 1) for argument in arguments)
-    assert given == {"car": "/etc/my car.yaml", "policy": values["POLICY"], "allowed": values["ALLOWED"]}
+    assert given == {
+        "car": "/etc/my car.yaml",
+        "policy": values["POLICY"],
+        "allowed": values["ALLOWED"],
+        "hand": "false",
+        "config": "",
+        "speed_cap": "0.0",
+        "record": "none",
+    }
     path = find_launch_file(name)
     assert set(given) <= {argument.name for argument in declared_arguments(path)}
     assert {process.name for process in plan_processes(path, given, os.environ)} == set(SPEAKERS)
+
+
+def test_it_takes_a_hand_a_limit_and_recordings_from_the_settings_and_does_without_them(tmp_path: Path) -> None:
+    program, found = tmp_path / "outlap", tmp_path / "found"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {found}\n')
+    program.chmod(0o755)
+    line = unit()["Service"]["ExecStart"][0].replace("$$", "$").replace("/opt/outlap/bin/outlap", str(program))
+
+    def given(**values: str) -> dict[str, str]:
+        subprocess.run(shlex.split(line), env={"PATH": os.environ["PATH"], **values}, check=True, timeout=30)
+        return dict(argument.split(":=", 1) for argument in found.read_text().splitlines()[2:])
+
+    old = given(CAR="car.yaml", POLICY="p.onnx", ALLOWED="", ROS_SETUP="")  # as settings were before
+    assert (old["hand"], old["config"], old["speed_cap"], old["record"]) == ("false", "", "0.0", "none")
+    own = given(
+        CAR="car.yaml", POLICY="p.onnx", HAND="true", HAND_CONFIG="/etc/my hand.yaml", SPEED_CAP="0.5", RECORD="r"
+    )
+    assert (own["hand"], own["config"], own["speed_cap"], own["record"]) == ("true", "/etc/my hand.yaml", "0.5", "r")
+    assert "input" in unit()["Service"]["SupplementaryGroups"][0].split()
 
 
 def test_systemd_finds_nothing_to_object_to(tmp_path: Path) -> None:

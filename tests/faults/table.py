@@ -38,12 +38,13 @@ FAULTS = {
     19: "bad reward function",
     20: "simulator dies or hangs",
     21: "two motors",
+    22: "pad untouched, or another",
     23: "a device that is not the one",
     24: "hardware reports a fault",
     25: "camera too slow",
 }
 # Each row's live figures count as the worst of so many.
-INJECTIONS = dict.fromkeys((1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 20, 21, 24), 20) | {13: 1200, 17: 50, 23: 5, 25: 5}
+INJECTIONS = dict.fromkeys((1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 20, 21, 22, 24), 20) | {13: 1200, 17: 50, 23: 5, 25: 5}
 HEAD = ("row", "fault", "figure", "limit", "worst", "injections", "verdict")
 
 

@@ -79,6 +79,7 @@ FILES: dict[str, tuple[str, dict[str, Spoiled]]] = {
             "unknown key": Spoiled("keyboard.wings", 2),
             "NaN": Spoiled("speed_step", NAN),
             "out of range": Spoiled("speed_limit", -1.0),
+            "no pad": Spoiled("pads", [{"name": "Acme", "layouts": ["atari"]}]),
         },
     ),
     "suite": (
@@ -123,7 +124,11 @@ VERBS: dict[str, list[str]] = {
         "compare line line --track oval --trials 1 --randomization FILE",
         "randomization preview --randomization FILE --out OUT.png",
     ],
-    "hand": ["drive --track oval --config FILE"],
+    "hand": [
+        "drive --track oval --config FILE",
+        "launch hand joystick:=true config:=FILE",
+        "launch car car:=deepracer policy:=POLICY hand:=true config:=FILE",
+    ],
     "suite": ["evaluate line --track oval --trials 1 --perturbations --suite FILE"],
 }
 NODES: dict[str, list[str]] = {
@@ -141,7 +146,7 @@ NODES: dict[str, list[str]] = {
     ],
     "training": ["trainer config:=FILE out:=OUT"],
     "track": ["simulator track:=FILE", "referee track:=FILE output_dir:=OUT", "viewer track:=FILE"],
-    "hand": ["hand config:=FILE"],
+    "hand": ["hand config:=FILE", "joystick config:=FILE"],
     "randomization": [],
     "suite": [],
 }

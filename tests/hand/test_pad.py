@@ -6,7 +6,10 @@ import math
 
 import pytest
 
-from outlap.hand.config import HandConfig, Switch
+from outlap.drivers.pads import AXES, BUTTONS
+from outlap.errors import OutlapError
+from outlap.files import validate
+from outlap.hand.config import HandConfig, Joystick, Switch
 from outlap.hand.pad import Pad
 from outlap.hand.signs import STILL, Action, Wish
 
@@ -19,14 +22,20 @@ class Held:
     """A pad in somebody's hands: samples at 20 Hz."""
 
     def __init__(self, config: HandConfig) -> None:
-        self.pad = Pad(config.joystick)
+        self.config, self.pad = config, Pad(config.joystick)
         self.now = 100.0
-        self.axes = [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
-        self.buttons = [0] * 11
+        named = config.joystick.named
+        self.axes = [0.0] * len(AXES) if named else [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+        self.buttons = [0] * (len(BUTTONS) if named else 11)
 
     def send(self, after: float = 0.05) -> list[Action]:
         self.now += after
         return self.pad.hear(self.now, self.axes, self.buttons)
+
+    def settle(self, seconds: float = 0.4) -> None:
+        """Leave it as it is for a while."""
+        for _ in range(round(seconds / 0.05)):
+            self.send()
 
     def press(self, button: int, down: int = 1) -> list[Action]:
         self.buttons[button] = down
@@ -38,8 +47,11 @@ class Held:
 
 
 @pytest.fixture
-def held(config: HandConfig) -> Held:
-    return Held(config)
+def held(numbered: HandConfig) -> Held:
+    """By numbers, at rest for a while already."""
+    held = Held(numbered)
+    held.settle()
+    return held
 
 
 def test_drives_only_while_the_dead_mans_switch_is_held(held: Held) -> None:
@@ -52,14 +64,14 @@ def test_drives_only_while_the_dead_mans_switch_is_held(held: Held) -> None:
     assert held.wish == RELEASED
 
 
-def test_the_first_sample_never_drives(held: Held) -> None:
+def test_the_first_sample_never_drives(numbered: HandConfig) -> None:
+    held = Held(numbered)
     held.axes[1] = 1.0
     held.press(DEAD_MAN)
     assert held.wish == RELEASED
     held.press(DEAD_MAN, 0)
     held.press(DEAD_MAN)
-    assert held.wish is not None
-    assert held.wish.held
+    assert held.wish == Wish(True, 0.0, 0.0)  # the stick was not seen at rest yet
 
 
 def test_nor_does_the_first_after_a_loss(held: Held) -> None:
@@ -75,8 +87,7 @@ def test_nor_does_the_first_after_a_loss(held: Held) -> None:
 
 
 def test_late_samples_mean_zero_speed_and_lost_ones_nothing(held: Held) -> None:
-    assert held.wish is None
-    held.send()
+    assert Held(held.config).wish is None
     held.axes[1] = 1.0
     held.press(DEAD_MAN)
     assert held.pad.wish(held.now + 0.09) == Wish(True, 1.0, 0.0)
@@ -105,7 +116,8 @@ def test_the_middle_is_quiet_and_the_ends_are_whole(held: Held, axis: int) -> No
     assert values == sorted(values)
 
 
-def test_a_press_asks_once_and_not_at_the_start(held: Held) -> None:
+def test_a_press_asks_once_and_not_at_the_start(numbered: HandConfig) -> None:
+    held = Held(numbered)
     assert held.press(ARM) == []  # it was down before anybody looked
     held.press(ARM, 0)
     assert held.press(ARM) == [Action.ARM]
@@ -118,9 +130,9 @@ def test_a_press_asks_once_and_not_at_the_start(held: Held) -> None:
     assert held.send() == [Action.SLOWER]
 
 
-def test_a_trigger_can_be_the_dead_mans_switch(config: HandConfig) -> None:
-    joystick = config.joystick.model_copy(update={"dead_man": Switch(axis=2, beyond=-0.5)})
-    held = Held(config.model_copy(update={"joystick": joystick}))
+def test_a_trigger_can_be_the_dead_mans_switch(numbered: HandConfig) -> None:
+    joystick = numbered.joystick.model_copy(update={"dead_man": Switch(axis=2, beyond=-0.5)})
+    held = Held(numbered.model_copy(update={"joystick": joystick}))
     held.axes[2] = 0.0  # what joy_node says of a trigger that was not touched yet
     held.send()
     assert held.wish == RELEASED
@@ -157,3 +169,136 @@ def test_a_sample_that_no_joystick_sends_counts_for_nothing(
     held.send()
     assert held.pad.refused == ""
     assert held.wish == RELEASED
+
+
+# By name, and what is one-sided.
+
+LEFT_Y, RIGHT_X, LEFT_TRIGGER, RIGHT_TRIGGER = 1, 2, 4, 5
+SHOULDER, SOUTH = BUTTONS.index("left_shoulder"), BUTTONS.index("south")
+
+
+def with_speed(config: HandConfig, **speed: object) -> HandConfig:
+    content = config.joystick.model_dump() | {"speed": {"dead_zone": 0.1, "expo": 0.3, **speed}}
+    return config.model_copy(update={"joystick": validate(content, Joystick, "here", "joystick")})
+
+
+def test_a_stick_by_name_drives_at_once_where_it_was_seen_in_its_middle(config: HandConfig) -> None:
+    held = Held(config)
+    held.send()
+    held.axes[LEFT_Y], held.axes[RIGHT_X] = 1.0, -1.0
+    held.press(SHOULDER)
+    assert held.wish == Wish(True, 1.0, -1.0)
+    assert held.press(SOUTH) == [Action.ARM]
+
+
+@pytest.mark.parametrize("axis", [LEFT_Y, RIGHT_X])
+def test_a_stick_that_was_never_in_its_middle_counts_for_nothing(config: HandConfig, axis: int) -> None:
+    """A Bluetooth pad that has not reported yet stands at the end of every stick."""
+    held = Held(config)
+    held.axes[axis] = 1.0
+    held.settle()
+    held.press(SHOULDER)
+    assert held.wish == Wish(True, 0.0, 0.0)
+    assert held.pad.waits_for == AXES[axis]
+    held.axes[axis] = 0.05
+    held.send()
+    held.axes[axis] = 1.0
+    held.send()
+    assert held.wish in (Wish(True, 1.0, 0.0), Wish(True, 0.0, 1.0))
+    assert held.pad.waits_for == ""
+
+
+def test_triggers_drive_forward_and_backward_and_rest_at_their_end(config: HandConfig) -> None:
+    held = Held(with_speed(config, forward="right_trigger", backward="left_trigger"))
+    held.send()
+    held.press(SHOULDER)
+    assert held.wish == Wish(True, 0.0, 0.0)
+    for trigger, pressed, speed in ((RIGHT_TRIGGER, -1.0, 1.0), (LEFT_TRIGGER, -1.0, -1.0), (RIGHT_TRIGGER, -0.05, 0)):
+        held.axes[trigger] = pressed  # as game_controller_node has it
+        held.send()
+        assert held.wish == Wish(True, speed, 0.0)
+        held.axes[trigger] = 0.0
+    held.axes[LEFT_TRIGGER] = held.axes[RIGHT_TRIGGER] = -1.0
+    held.send()
+    assert held.wish == Wish(True, 0.0, 0.0)
+
+
+def test_a_trigger_that_is_held_from_the_start_does_not_count_until_it_was_released(config: HandConfig) -> None:
+    held = Held(with_speed(config, forward="right_trigger"))
+    held.axes[RIGHT_TRIGGER] = -1.0
+    held.settle()
+    held.press(SHOULDER)
+    assert held.wish == Wish(True, 0.0, 0.0)
+    assert held.pad.waits_for == "right_trigger"
+    held.axes[RIGHT_TRIGGER] = 0.0
+    held.send()
+    held.axes[RIGHT_TRIGGER] = -1.0
+    held.send()
+    assert held.wish == Wish(True, 1.0, 0.0)
+
+
+def test_a_trigger_by_number_is_one_sided_where_the_file_says_so(numbered: HandConfig) -> None:
+    held = Held(with_speed(numbered, forward=5, backward=2))
+    held.axes[5] = held.axes[2] = 0.0  # what joy_node says of triggers that were not touched yet
+    held.settle()
+    held.press(DEAD_MAN)
+    assert held.wish == Wish(True, 0.0, 0.0)
+    held.axes[5] = held.axes[2] = 1.0
+    held.send()
+    assert held.wish == Wish(True, 0.0, 0.0)
+    held.axes[5] = -1.0
+    held.send()
+    assert held.wish == Wish(True, 1.0, 0.0)
+
+
+def test_a_trigger_by_number_that_is_given_as_a_stick_never_moves_the_car_untouched(numbered: HandConfig) -> None:
+    held = Held(with_speed(numbered, axis=5, inverted=True))
+    for turn in range(3):
+        held.settle()
+        held.press(DEAD_MAN)
+        held.settle()
+        assert held.wish == Wish(True, 0.0, 0.0)
+        for value in (0.6, 0.0, -1.0, 0.0, 1.0):  # pressed and let go, with the switch held and without it
+            held.axes[5] = value
+            held.send()
+            assert held.wish is not None and held.wish.speed == 0
+        held.press(DEAD_MAN, 0)
+        for value in (0.6, 0.0, -1.0, 0.0, 1.0):
+            held.axes[5] = value
+            held.send()
+        assert held.pad.waits_for == "axis 5", turn
+
+
+def test_after_a_loss_everything_must_be_seen_at_rest_again(config: HandConfig) -> None:
+    held = Held(config)
+    held.send()
+    held.axes[LEFT_Y] = 1.0
+    held.press(SHOULDER)
+    assert held.wish == Wish(True, 1.0, 0.0)
+    held.send(after=0.25)
+    held.press(SHOULDER, 0)
+    held.press(SHOULDER)
+    assert held.wish == Wish(True, 0.0, 0.0)
+
+
+def test_samples_of_another_size_come_from_another_pad_and_begin_anew(held: Held) -> None:
+    held.axes[1] = 1.0
+    held.press(DEAD_MAN)
+    assert held.wish == Wish(True, 1.0, 0.0)
+    held.buttons.append(0)
+    assert held.press(ARM) == []
+    assert held.wish == RELEASED
+
+
+@pytest.mark.parametrize(("axes", "buttons"), [(8, 11), (8, 21), (6, 12)])
+def test_what_has_another_layout_on_gamepad_is_refused(config: HandConfig, axes: int, buttons: int) -> None:
+    held = Held(config)
+    held.axes, held.buttons = [0.0] * axes, [0] * buttons
+    held.send()
+    assert held.pad.refused.startswith(f"/gamepad has {axes} axes and {buttons} buttons, and not")
+    assert held.wish is None
+
+
+def test_a_trigger_is_no_stick(config: HandConfig) -> None:
+    with pytest.raises(OutlapError, match="write forward: right_trigger instead of axis"):
+        with_speed(config, axis="right_trigger")

@@ -55,6 +55,18 @@ def test_mistakes_end_with_one_sentence(write: Write) -> None:
 
 
 @pytest.mark.slow
+def test_a_bad_hand_file_ends_it_before_anything_starts(tmp_path: Path) -> None:
+    bad = tmp_path / "hand.yaml"
+    bad.write_text("speed_limit: fast\n")
+    for name, more in (("car", ["car:=deepracer", "policy:=p.onnx", "hand:=true"]), ("hand", ["joystick:=true"])):
+        for path, message in ((tmp_path / "no.yaml", "cannot read the hand file"), (bad, "the hand file is refused")):
+            result = outlap(name, *more, f"config:={path}")
+            assert (result.returncode, result.stdout) == (2, "")
+            assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+            assert str(path) in result.stderr and message in result.stderr
+
+
+@pytest.mark.slow
 def test_a_domain_that_is_taken_is_told(write: Write, python: Callable[[str], str]) -> None:
     path = write(f"<executable name='x' {python('import time; print(1); time.sleep(60)')}/>")
     environment = {**os.environ, "ROS_DOMAIN_ID": "179"}

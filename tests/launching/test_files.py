@@ -169,3 +169,15 @@ def test_a_car_has_what_was_asked_for_and_stays_on_this_host(
         assert "use_sim_time:=true" not in process.command
     motor = next(process for process in processes if process.name == "motor")
     assert 'actuator:="car"' in " ".join(motor.command)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("car", {"car": "deepracer", "policy": "policy.onnx", "hand": "true"}), ("hand", {})]
+)
+def test_a_hand_file_reaches_both_who_read_the_joystick_and_who_drive(
+    name: str, arguments: dict[str, str], elsewhere: dict[str, str]
+) -> None:
+    given = {**arguments, "joystick": "true", "config": "my-hand.yaml"}
+    processes = plan_processes(find_launch_file(name), given, elsewhere)
+    told = {process.name for process in processes if 'config:="my-hand.yaml"' in " ".join(process.command)}
+    assert told == {"joystick", "hand"}

@@ -150,6 +150,7 @@ TOPICS = {
     "/motor/state": {"motor"},
     "/camera/image": {"camera"},
     "/joy": {"joystick"},
+    "/gamepad": {"joystick"},
 }
 
 
