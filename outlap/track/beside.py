@@ -41,7 +41,7 @@ def beside(points: Points, tangents: Points, step: float, border: Points, other:
 
 @njit(cache=True)
 def _first_met(x, y, nx, ny, line):
-    """Distance along a ray to where it first meets a closed line, infinite if it does not; the segment; the fraction."""
+    """Where a ray first meets a closed line: distance, infinite if it does not, segment, and fraction along that."""
     m = len(line)
     best, at, fraction = np.inf, -1, 0.0
     ax, ay = line[m - 1, 0] - x, line[m - 1, 1] - y

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from outlap.errors import OutlapError
 from outlap.track.improving import Driven, improved
-from outlap.track.path import path_of, resampled
+from outlap.track.path import path_of
 from outlap.track.speed import Limits, standing_lap_time
 from outlap.track.track import Points, Track
 from outlap.track.wheels import Wheels
@@ -42,6 +42,7 @@ class FastestLine:
 
     points: Points  # (N, 2) m, of the ground point under the middle of the rear axle (base_link)
     s: Floats  # (N,) m, driven since the first node
+    progress: Floats  # (N,) m along the track's centre line
     heading: Floats  # (N,) rad, -pi..pi
     curvature: Floats  # (N,) 1/m, left positive
     speed: Floats  # (N,) m/s
@@ -62,14 +63,14 @@ def fastest_line(track: Track, limits: Limits, spacing: float = SPACING) -> Fast
     trust = WIDEST_STEP
     for _ in range(ROUNDS):
         moves, promised = improved(driven, limits, trust)
-        new = Driven(path_of(driven.path.moved(moves)), wheels, limits)
+        new = _driven((driven.path.moved(moves), driven.progress), wheels, limits)
         gain = driven.cost - new.cost
         settled = promised < SETTLED * driven.time
         if gain > 0.1 * promised:
             driven = new
             if np.abs(moves).max() > CROWDING:
                 count = round(float(driven.path.length.sum()) / spacing)
-                driven = _driven(resampled(driven.path.points, count), wheels, limits)
+                driven = _driven(wheels.spaced(driven.path.points, driven.progress, count), wheels, limits)
             if gain > 0.7 * promised:
                 trust = min(2 * trust, WIDEST_STEP)
         else:
@@ -80,8 +81,9 @@ def fastest_line(track: Track, limits: Limits, spacing: float = SPACING) -> Fast
     return _line(driven, limits)
 
 
-def _driven(points: Points, wheels: Wheels, limits: Limits) -> Driven:
-    return Driven(path_of(points), wheels, limits)
+def _driven(nodes: tuple[Points, Floats], wheels: Wheels, limits: Limits) -> Driven:
+    points, near = nodes
+    return Driven(path_of(points), near, wheels, limits)
 
 
 def _refuse_missed_limits(track: Track, driven: Driven, limits: Limits) -> None:
@@ -110,6 +112,7 @@ def _line(driven: Driven, limits: Limits) -> FastestLine:
     return FastestLine(
         points=path.points,
         s=np.concatenate([[0.0], np.cumsum(path.length)[:-1]]),
+        progress=driven.progress,
         heading=np.arctan2(path.tangent[:, 1], path.tangent[:, 0]),
         curvature=path.curvature,
         speed=driven.speed,

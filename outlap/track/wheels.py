@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -12,8 +14,23 @@ from outlap.track.path import Path, resampled
 from outlap.track.track import Points, Track
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 PROBE = 1e-4  # m, to either side of a wheel, for the slope of its distance to the border
+# m, between the places of an edge at which a wheel's distance is looked at. Where the inner border is a corner, a wheel
+# may roll beyond it between two nodes.
+CLOSE = 0.01
+# m to a border, within which all of these places count; further away, those at the nodes are enough.
+NEAR_BORDER = 0.05
+
+
+@dataclass(frozen=True)
+class Room:
+    """What wheels have left to the borders beyond the margin, at M places of a path of N nodes."""
+
+    left: Floats  # (M,) m, below zero where it is missed
+    node: Indices  # (M,) node to whose edge the place belongs
+    slope: sparse.csr_array  # (M, N) of that by the nodes' offsets
 
 
 class Wheels:
@@ -28,13 +45,14 @@ class Wheels:
 
     def __init__(self, track: Track, wheelbase: float, wheel_track: float, margin: float, count: int = 4) -> None:
         self._tracks = TrackSet([track])
+        self._length = float(self._tracks.length[0])
         self._margin = margin
         self._least_width = wheel_track + 2 * margin
         half = wheel_track / 2
         self._ends = (0.0, wheelbase)
         # All wheels: each keeps clear of the border on its own side. One wheel: it is the last one to cross a border,
         # so one on the other side of the car; of the two there, that which is further inside.
-        self._sides = [(half, 1.0), (-half, -1.0)] if count == 4 else [(-half, 1.0), (half, -1.0)]
+        self._sides = [(half, True), (-half, False)] if count == 4 else [(-half, True), (half, False)]
         self._all = count == 4
 
     def refuse_narrow_road(self) -> None:
@@ -43,8 +61,7 @@ class Wheels:
         Raises:
             OutlapError: the sentence says where and by how much.
         """
-        length = float(self._tracks.length[0])
-        s = np.linspace(0, length, int(length / 0.05) + 16, endpoint=False)
+        s = np.linspace(0, self._length, int(self._length / 0.05) + 16, endpoint=False)
         width = 2 * self._tracks.middle(0, s)[1]
         worst = int(width.argmin())
         if width[worst] < self._least_width:
@@ -53,52 +70,115 @@ class Wheels:
                 f"start, and the car's wheels with a margin of {self._margin:.3f} m need {self._least_width:.3f} m."
             )
 
-    def middle_of_the_road(self, spacing: float) -> Points:
-        """Nodes (N, 2) m along the middle of the road, about ``spacing`` m apart."""
-        length = float(self._tracks.length[0])
+    def middle_of_the_road(self, spacing: float) -> tuple[Points, Floats]:
+        """Nodes (N, 2) m along the middle of the road, about ``spacing`` m apart, and where about on the lap (N,) m."""
         # Coarsely, and a curve through it: what a route's rows are noisy by is no bend of the road.
-        count = max(16, round(length / (2 * spacing)))
-        middle, _ = self._tracks.middle(0, np.arange(count) * (length / count))
+        count = max(16, round(self._length / (2 * spacing)))
+        s: Floats = np.linspace(0, self._length, count, endpoint=False)
+        middle, _ = self._tracks.middle(0, s)
         apart = np.hypot(*(middle - np.roll(middle, 1, axis=0)).T) > 0.2 * spacing
-        return resampled(middle[apart], round(length / spacing))
+        return self.spaced(middle[apart], s[apart], round(self._length / spacing))
 
-    def room(self, path: Path) -> list[tuple[Floats, sparse.csr_array]]:
-        """What is left to the borders beyond the margin, (N,) m, and the slopes of that by the offsets.
+    def spaced(self, points: Points, progress: Floats, count: int) -> tuple[Points, Floats]:
+        """``count`` evenly spaced nodes (count, 2) m on the curve through ``points``, and where on the lap (count,) m.
 
-        Four of these, one a wheel, where all wheels count; otherwise two, one a border.
+        Args:
+            points: (N, 2) m, a closed path.
+            progress: (N,) m along the lap, of these points.
+            count: how many.
         """
-        hint = self._tracks.locate(0, path.points).s
-        found = []
-        for left, border in self._sides:
-            rear, front = (self._room(path, forward, left, border, hint) for forward in self._ends)
-            if self._all:
-                wheels = [rear, front]
-            else:
-                wheels = [
-                    tuple(np.where(rear[0] > front[0], one, other) for one, other in zip(rear, front, strict=True))
-                ]
-            for room, by_offset, by_heading in wheels:
-                slope = sparse.diags_array(by_offset) + sparse.diags_array(by_heading) @ path.heading_slope
-                found.append((room, sparse.csr_array(slope)))
-        return found
+        nodes, between = resampled(points, count)
+        onward = np.cumsum(self._onward(progress))
+        lap = progress[0] + np.concatenate([[0.0], onward])
+        return nodes, np.interp(between, np.arange(len(lap)), lap)
 
-    def _room(
-        self, path: Path, forward: float, left: float, border: float, hint: Floats
-    ) -> tuple[Floats, Floats, Floats]:
-        """Of one wheel: metres to a border beyond the margin, and how they grow by the offset, and by the heading."""
-        place = path.points + forward * path.tangent + left * path.normal
+    def progress(self, points: Points, near: Floats) -> Floats:
+        """Where nodes (N, 2) m are on the lap, (N,) m, no further than 1 m from ``near`` (N,) m."""
+        return self._tracks.locate(0, points, near).s
+
+    def room(self, path: Path, progress: Floats) -> Room:
+        """What is left to the borders all along a path whose nodes are at ``progress`` (N,) m of the lap."""
+        parts = max(1, round(float(path.length.mean()) / CLOSE))
+        places = [_Places(path, f) for f in np.arange(parts) / parts]
+        onward = self._onward(progress)
+        hints = [progress + place.part * onward for place in places]
+        rows: list[tuple[Floats, Indices, sparse.csr_array]] = []
+        for across, left in self._sides:
+            for place, hint in zip(places, hints, strict=True):
+                rear, front = (self._distance(place.of(end, across), hint, left) for end in self._ends)
+                for end, room, counts in self._counting(rear, front):
+                    counts &= (room < NEAR_BORDER) | (place.part == 0)
+                    node = np.flatnonzero(counts)
+                    rows.append((room[node], node, self._slope(path, place, node, end, across, hint, left)))
+        return Room(
+            np.concatenate([room for room, _, _ in rows]),
+            np.concatenate([node for _, node, _ in rows]),
+            sparse.csr_array(sparse.vstack([slope for _, _, slope in rows])),
+        )
+
+    def _counting(self, rear: Floats, front: Floats) -> list[tuple[float, Floats, NDArray[np.bool_]]]:
+        """Of the rear and the front wheel of a side: how far forward it is, its room, and where it counts."""
+        rear, front = rear - self._margin, front - self._margin
+        first = np.ones(len(rear), dtype=bool) if self._all else rear > front
+        second = np.ones(len(rear), dtype=bool) if self._all else rear <= front
+        return [(self._ends[0], rear, first), (self._ends[1], front, second)]
+
+    def _slope(
+        self, path: Path, place: _Places, node: Indices, forward: float, across: float, hint: Floats, left: bool
+    ) -> sparse.csr_array:
+        """(M, N) how the distances of wheels to a border grow with the offsets of the path's nodes."""
+        wheel, near = place.of(forward, across)[node], hint[node]
         gradient = np.stack(
             [
-                self._distance(place + probe, hint, border) - self._distance(place - probe, hint, border)
+                self._distance(wheel + probe, near, left) - self._distance(wheel - probe, near, left)
                 for probe in (np.array([PROBE, 0.0]), np.array([0.0, PROBE]))
             ],
             axis=1,
         ) / (2 * PROBE)
-        by_heading = np.sum(gradient * (forward * path.normal - left * path.tangent), axis=1)
-        by_offset = np.sum(gradient * path.normal, axis=1)
-        return self._distance(place, hint, border) - self._margin, by_offset, by_heading
+        return place.slope(path, node, gradient, forward, across)
 
-    def _distance(self, place: Points, hint: Floats, border: float) -> Floats:
-        """Metres (N,) from places to the left border (1) or the right one (-1)."""
+    def _distance(self, place: Points, hint: Floats, left: bool) -> Floats:
+        """Metres (N,) from places to the left border or the right one."""
         located = self._tracks.locate(0, place, hint)
-        return located.left if border > 0 else located.right
+        return located.left if left else located.right
+
+    def _onward(self, progress: Floats) -> Floats:
+        """Metres (N,) along the lap from each node to the next."""
+        return (np.roll(progress, -1) - progress + self._length / 2) % self._length - self._length / 2
+
+
+class _Places:
+    """A place on each edge of a path, ``part`` of the way to the next node, on a cubic curve through the nodes."""
+
+    def __init__(self, path: Path, part: float) -> None:
+        self.part = part
+        after, f = np.roll(np.arange(len(path.points)), -1), part
+        # Hermite's polynomials: how the two nodes, and their tangents times the edge's length, count.
+        self._by_node = (1 - f) ** 2 * (1 + 2 * f), f * f * (3 - 2 * f)
+        self._by_tangent = f * (1 - f) ** 2 * path.length, -f * f * (1 - f) * path.length
+        self._point = self._by_node[0] * path.points + self._by_node[1] * path.points[after]
+        self._point += self._by_tangent[0][:, None] * path.tangent + self._by_tangent[1][:, None] * path.tangent[after]
+        self._along = (1 - f) * path.tangent + f * path.tangent[after]
+        self._along /= np.hypot(self._along[:, 0], self._along[:, 1])[:, None]
+        self._across = np.stack([-self._along[:, 1], self._along[:, 0]], axis=1)
+
+    def of(self, forward: float, left: float) -> Points:
+        """Places (N, 2) m of a point of the car, m forward and to the left of the middle of its rear axle."""
+        return self._point + forward * self._along + left * self._across
+
+    def slope(self, path: Path, node: Indices, gradient: Points, forward: float, left: float) -> sparse.csr_array:
+        """(M, N) by the offsets of the path's nodes, of what has ``gradient`` (M, 2) at that point on M edges."""
+        count, rows = len(path.points), np.arange(len(node))
+        after = (node + 1) % count
+        turned = np.sum(gradient * (forward * self._across[node] - left * self._along[node]), axis=1)
+        by_offset, by_heading = [], []
+        for end, (which, share) in enumerate(((node, 1 - self.part), (after, self.part))):
+            moved = np.sum(gradient * path.normal[which], axis=1)
+            by_offset.append(self._by_node[end] * moved)
+            by_heading.append(self._by_tangent[end][node] * moved + share * turned)
+        at = np.concatenate([rows, rows]), np.concatenate([node, after])
+        offsets, headings = (
+            sparse.csr_array((np.concatenate(values), at), shape=(len(node), count))
+            for values in (by_offset, by_heading)
+        )
+        return sparse.csr_array(offsets + headings @ path.heading_slope)
