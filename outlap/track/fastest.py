@@ -31,7 +31,9 @@ SPACING = 0.06  # m, between nodes; half of it changes lap times by less than 0.
 WIDEST_STEP = 0.15  # m, the trust region to begin with, and at most
 LEAST_STEP = 1e-4  # m, a trust region as small as this ends the search
 CROWDING = 0.02  # m, after nodes have moved further than this they are spaced evenly again
+COARSEST = 0.12  # m, between nodes: with as few the search begins, where spacing permits
 SETTLED = 1e-4  # of the lap time: a promised gain below it ends the search
+ROUGHLY = 1e-3  # the same where more nodes are yet to come
 ROUNDS = 80  # of improving, at most; real routes need 4 to 7
 TOLERANCE = 2e-3  # m and 1/m, by how much limits may be missed at the end
 
@@ -59,26 +61,42 @@ def fastest_line(track: Track, limits: Limits, spacing: float = SPACING) -> Fast
     """
     wheels = Wheels(track, limits.wheelbase, limits.wheel_track, limits.margin, limits.wheels)
     wheels.refuse_narrow_road()
-    driven = _driven(wheels.middle_of_the_road(spacing), wheels, limits)
+    spacings = [spacing]
+    while 2 * spacings[0] <= COARSEST:
+        spacings.insert(0, 2 * spacings[0])
+    driven = _driven(wheels.middle_of_the_road(spacings[0]), wheels, limits)
+    for one in spacings:
+        if one < spacings[0]:
+            driven = _spaced(driven, one, wheels, limits)
+        driven = _searched(driven, one, ROUGHLY if one > spacing else SETTLED, wheels, limits)
+    _refuse_missed_limits(track, driven, limits)
+    return _line(driven, limits)
+
+
+def _searched(driven: Driven, spacing: float, settled: float, wheels: Wheels, limits: Limits) -> Driven:
+    """The best lap that is found from ``driven`` with nodes ``spacing`` m apart."""
     trust = WIDEST_STEP
     for _ in range(ROUNDS):
         moves, promised = improved(driven, limits, trust)
         new = _driven((driven.path.moved(moves), driven.progress), wheels, limits)
         gain = driven.cost - new.cost
-        settled = promised < SETTLED * driven.time
+        last = promised < settled * driven.time
         if gain > 0.1 * promised:
             driven = new
             if np.abs(moves).max() > CROWDING:
-                count = round(float(driven.path.length.sum()) / spacing)
-                driven = _driven(wheels.spaced(driven.path.points, driven.progress, count), wheels, limits)
+                driven = _spaced(driven, spacing, wheels, limits)
             if gain > 0.7 * promised:
                 trust = min(2 * trust, WIDEST_STEP)
         else:
             trust *= 0.4
-        if settled or trust < LEAST_STEP:
+        if last or trust < LEAST_STEP:
             break
-    _refuse_missed_limits(track, driven, limits)
-    return _line(driven, limits)
+    return driven
+
+
+def _spaced(driven: Driven, spacing: float, wheels: Wheels, limits: Limits) -> Driven:
+    count = round(float(driven.path.length.sum()) / spacing)
+    return _driven(wheels.spaced(driven.path.points, driven.progress, count), wheels, limits)
 
 
 def _driven(nodes: tuple[Points, Floats], wheels: Wheels, limits: Limits) -> Driven:
