@@ -57,7 +57,7 @@ def fastest_line(track: Track, limits: Limits, spacing: float = SPACING) -> Fast
     """Find the fastest lap of a car with ``limits`` on ``track``; nodes lie about ``spacing`` m apart.
 
     Raises:
-        OutlapError: the road is too narrow, or too winding, for the car.
+        OutlapError: the road is too narrow, or too winding, for the car; or the search ran astray.
     """
     wheels = Wheels(track, limits.wheelbase, limits.wheel_track, limits.margin, limits.wheels)
     wheels.refuse_narrow_road()
@@ -70,6 +70,7 @@ def fastest_line(track: Track, limits: Limits, spacing: float = SPACING) -> Fast
             driven = _spaced(driven, one, wheels, limits)
         driven = _searched(driven, one, ROUGHLY if one > spacing else SETTLED, wheels, limits)
     _refuse_missed_limits(track, driven, limits)
+    _refuse_loops(track, driven)
     return _line(driven, limits)
 
 
@@ -119,6 +120,27 @@ def _refuse_missed_limits(track: Track, driven: Driven, limits: Limits) -> None:
             f"track {track.name}: no lap was found that keeps {_wheels(limits)} {limits.margin:.3f} m inside the "
             f"borders; the best was {driven.beyond:.3f} m short of it, so give a smaller margin or a tighter curvature."
         )
+
+
+def _refuse_loops(track: Track, driven: Driven) -> None:
+    """Refuse a line with a full circle more than its track has: such a search has run astray."""
+    path = driven.path
+    line = round(_turns(np.roll(path.points, -1, axis=0) - path.points))
+    wanted = round(_turns(np.roll(track.center, -1, axis=0) - track.center))
+    if line != wanted:
+        at = int(np.abs(path.curvature).argmax())
+        x, y = path.points[at]
+        raise OutlapError(
+            f"track {track.name}: the line that was found turns round {line} times in a lap and the track {wanted}: it "
+            f"drives a full circle, probably near ({x:.2f}, {y:.2f}) m. Give a larger margin, or a lower speed."
+        )
+
+
+def _turns(edges: Points) -> float:
+    """How many times a closed line turns round, counterclockwise."""
+    after = np.roll(edges, -1, axis=0)
+    cross = edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0]
+    return float(np.arctan2(cross, np.sum(edges * after, axis=1)).sum() / (2 * np.pi))
 
 
 def _wheels(limits: Limits) -> str:
