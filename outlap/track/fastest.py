@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from outlap.errors import OutlapError
 from outlap.track.improving import Driven, improved
 from outlap.track.path import path_of
-from outlap.track.speed import Limits, standing_lap_time
+from outlap.track.speed import Limits, fastest_speeds, lap_time, standing_lap_time
 from outlap.track.track import Points, Track
 from outlap.track.wheels import Wheels
 
@@ -31,6 +31,7 @@ SPACING = 0.06  # m, between nodes; half of it changes lap times by less than 0.
 WIDEST_STEP = 0.15  # m, the trust region to begin with, and at most
 LEAST_STEP = 1e-4  # m, a trust region as small as this ends the search
 CROWDING = 0.02  # m, after nodes have moved further than this they are spaced evenly again
+FINE = 0.01  # m, between places at which the speeds of the line that was found are worked out
 COARSEST = 0.12  # m, between nodes: with as few the search begins, where spacing permits
 SETTLED = 1e-4  # of the lap time: a promised gain below it ends the search
 ROUGHLY = 1e-3  # the same where more nodes are yet to come
@@ -149,14 +150,20 @@ def _wheels(limits: Limits) -> str:
 
 def _line(driven: Driven, limits: Limits) -> FastestLine:
     path = driven.path
+    # Between nodes, too, where curvature and speed change evenly: what grip is left for pushing changes within an edge.
+    parts = max(1, round(float(path.length.mean()) / FINE))
+    share = np.arange(parts) / parts
+    length = np.repeat(path.length / parts, parts)
+    curvature = ((1 - share) * path.curvature[:, None] + share * np.roll(path.curvature, -1)[:, None]).ravel()
+    speed = fastest_speeds(length, curvature, limits)
     return FastestLine(
         points=path.points,
         s=np.concatenate([[0.0], np.cumsum(path.length)[:-1]]),
         progress=driven.progress,
         heading=np.arctan2(path.tangent[:, 1], path.tangent[:, 0]),
         curvature=path.curvature,
-        speed=driven.speed,
+        speed=speed[::parts],
         length=float(path.length.sum()),
-        lap_time=driven.time,
-        standing_lap_time=standing_lap_time(path.length, path.curvature, driven.speed, limits),
+        lap_time=lap_time(length, speed),
+        standing_lap_time=standing_lap_time(length, curvature, speed, limits),
     )
