@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import shapely
 from folded import COMB, L_SHAPE, WIDTH, folded
 
 from outlap.errors import OutlapError
@@ -64,6 +65,26 @@ def test_the_borders_beside_the_road_go_on_as_it_does(track: Track) -> None:
         step = (np.diff(along(border, places)) + total / 2) % total - total / 2
         assert step.min() > -1e-6
         assert step.max() < 0.3  # into another leg it would be metres
+
+
+def test_wheels_are_on_the_road_between_its_borders_and_nowhere_else(track: Track) -> None:
+    tracks = TrackSet([track])
+    rng = np.random.default_rng(0)
+    s = rng.uniform(0, tracks.length[0], 4000)
+    left, right = tracks.border(0, s)
+    share = rng.uniform(-0.15, 1.15, (len(s), 1))
+    places = share * left + (1 - share) * right
+    rings = [shapely.LinearRing(border) for border in (track.left, track.right)]
+    points = shapely.points(places)
+    distance = np.min([shapely.distance(points, ring) for ring in rings], axis=0)
+    road = shapely.Polygon(rings[0]).symmetric_difference(shapely.Polygon(rings[1]))
+    inside = np.asarray(shapely.contains(road, points))
+    clearance = np.where(inside, distance, -distance)
+    for hint in (s, None):
+        there = tracks.locate(0, places, hint)
+        found = np.minimum(there.left, there.right)
+        np.testing.assert_allclose(found[clearance > 0], clearance[clearance > 0], atol=1e-9)
+        assert (found[clearance < -1e-9] < 0).all()
 
 
 def test_the_middle_of_the_road_lies_on_it(track: Track) -> None:
