@@ -99,35 +99,45 @@ class Wheels:
     def room(self, path: Path, progress: Floats) -> Room:
         """What is left to the borders all along a path whose nodes are at ``progress`` (N,) m of the lap."""
         parts = max(1, round(float(path.length.mean()) / CLOSE))
-        places = [_Places(path, f) for f in np.arange(parts) / parts]
         onward = self._onward(progress)
-        hints = [progress + place.part * onward for place in places]
         rows: list[tuple[Floats, Indices, sparse.csr_array]] = []
+        every = np.arange(len(path.points))
         for across, left in self._sides:
-            for place, hint in zip(places, hints, strict=True):
-                rear, front = (self._distance(place.of(end, across), hint, left) for end in self._ends)
-                for end, room, counts in self._counting(rear, front):
-                    counts &= (room < NEAR_BORDER) | (place.part == 0)
-                    node = np.flatnonzero(counts)
-                    rows.append((room[node], node, self._slope(path, place, node, end, across, hint, left)))
+            nodes = _Places(path, np.zeros(len(every)), every)
+            room, found = self._rows(path, nodes, progress, across, left, np.inf)
+            rows += found
+            # Within an edge a wheel comes nearer to a border than at its nodes by less than the edge's length.
+            (edges,) = np.nonzero(np.minimum(room, np.roll(room, -1)) < NEAR_BORDER + path.length)
+            part = np.repeat(np.arange(1, parts) / parts, len(edges))
+            edges = np.tile(edges, parts - 1)
+            between = _Places(path, part, edges)
+            hint = progress[edges] + part * onward[edges]
+            rows += self._rows(path, between, hint, across, left, NEAR_BORDER)[1]
         return Room(
             np.concatenate([room for room, _, _ in rows]),
             np.concatenate([node for _, node, _ in rows]),
             sparse.csr_array(sparse.vstack([slope for _, _, slope in rows])),
         )
 
-    def _counting(self, rear: Floats, front: Floats) -> list[tuple[float, Floats, NDArray[np.bool_]]]:
-        """Of the rear and the front wheel of a side: how far forward it is, its room, and where it counts."""
-        rear, front = rear - self._margin, front - self._margin
-        first = np.ones(len(rear), dtype=bool) if self._all else rear > front
-        second = np.ones(len(rear), dtype=bool) if self._all else rear <= front
-        return [(self._ends[0], rear, first), (self._ends[1], front, second)]
+    def _rows(
+        self, path: Path, places: _Places, hint: Floats, across: float, left: bool, within: float
+    ) -> tuple[Floats, list[tuple[Floats, Indices, sparse.csr_array]]]:
+        """Room (M,) of a side's wheels that count; and room, node and slope of those with less than ``within`` m."""
+        rear, front = (self._distance(places.of(end, across), hint, left) - self._margin for end in self._ends)
+        # Where one wheel is enough, it is the one that is further inside.
+        room = np.minimum(rear, front) if self._all else np.maximum(rear, front)
+        chosen = (rear < within, front < within) if self._all else (rear > front, rear <= front)
+        rows = []
+        for end, one, counts in zip(self._ends, (rear, front), chosen, strict=True):
+            (row,) = np.nonzero(counts & (one < within))
+            rows.append((one[row], places.edge[row], self._slope(path, places, row, end, across, hint, left)))
+        return room, rows
 
     def _slope(
-        self, path: Path, place: _Places, node: Indices, forward: float, across: float, hint: Floats, left: bool
+        self, path: Path, places: _Places, row: Indices, forward: float, across: float, hint: Floats, left: bool
     ) -> sparse.csr_array:
         """(M, N) how the distances of wheels to a border grow with the offsets of the path's nodes."""
-        wheel, near = place.of(forward, across)[node], hint[node]
+        wheel, near = places.of(forward, across)[row], hint[row]
         gradient = np.stack(
             [
                 self._distance(wheel + probe, near, left) - self._distance(wheel - probe, near, left)
@@ -135,7 +145,7 @@ class Wheels:
             ],
             axis=1,
         ) / (2 * PROBE)
-        return place.slope(path, node, gradient, forward, across)
+        return places.slope(path, row, gradient, forward, across)
 
     def _distance(self, place: Points, hint: Floats, left: bool) -> Floats:
         """Metres (N,) from places to the left border or the right one."""
@@ -148,37 +158,41 @@ class Wheels:
 
 
 class _Places:
-    """A place on each edge of a path, ``part`` of the way to the next node, on a cubic curve through the nodes."""
+    """M places on edges of a path, ``part`` (M,) of the way to the next node, on a cubic curve through the nodes."""
 
-    def __init__(self, path: Path, part: float) -> None:
-        self.part = part
-        after, f = np.roll(np.arange(len(path.points)), -1), part
+    def __init__(self, path: Path, part: Floats, edge: Indices) -> None:
+        self.edge = edge
+        self._part, f = part, part
+        after, length = (edge + 1) % len(path.points), path.length[edge]
         # Hermite's polynomials: how the two nodes, and their tangents times the edge's length, count.
         self._by_node = (1 - f) ** 2 * (1 + 2 * f), f * f * (3 - 2 * f)
-        self._by_tangent = f * (1 - f) ** 2 * path.length, -f * f * (1 - f) * path.length
-        self._point = self._by_node[0] * path.points + self._by_node[1] * path.points[after]
-        self._point += self._by_tangent[0][:, None] * path.tangent + self._by_tangent[1][:, None] * path.tangent[after]
-        self._along = (1 - f) * path.tangent + f * path.tangent[after]
+        self._by_tangent = f * (1 - f) ** 2 * length, -f * f * (1 - f) * length
+        self._point, self._along = np.zeros((len(edge), 2)), np.zeros((len(edge), 2))
+        for end, (node, share) in enumerate(((edge, 1 - f), (after, f))):
+            self._point += self._by_node[end][:, None] * path.points[node]
+            self._point += self._by_tangent[end][:, None] * path.tangent[node]
+            self._along += share[:, None] * path.tangent[node]
         self._along /= np.hypot(self._along[:, 0], self._along[:, 1])[:, None]
         self._across = np.stack([-self._along[:, 1], self._along[:, 0]], axis=1)
 
     def of(self, forward: float, left: float) -> Points:
-        """Places (N, 2) m of a point of the car, m forward and to the left of the middle of its rear axle."""
+        """Places (M, 2) m of a point of the car, m forward and to the left of the middle of its rear axle."""
         return self._point + forward * self._along + left * self._across
 
-    def slope(self, path: Path, node: Indices, gradient: Points, forward: float, left: float) -> sparse.csr_array:
-        """(M, N) by the offsets of the path's nodes, of what has ``gradient`` (M, 2) at that point on M edges."""
-        count, rows = len(path.points), np.arange(len(node))
+    def slope(self, path: Path, row: Indices, gradient: Points, forward: float, left: float) -> sparse.csr_array:
+        """(K, N) by the offsets of the path's nodes, of what has ``gradient`` (K, 2) there at the places ``row`` (K,)."""
+        count, rows = len(path.points), np.arange(len(row))
+        node = self.edge[row]
         after = (node + 1) % count
-        turned = np.sum(gradient * (forward * self._across[node] - left * self._along[node]), axis=1)
+        turned = np.sum(gradient * (forward * self._across[row] - left * self._along[row]), axis=1)
         by_offset, by_heading = [], []
-        for end, (which, share) in enumerate(((node, 1 - self.part), (after, self.part))):
+        for end, (which, share) in enumerate(((node, 1 - self._part[row]), (after, self._part[row]))):
             moved = np.sum(gradient * path.normal[which], axis=1)
-            by_offset.append(self._by_node[end] * moved)
-            by_heading.append(self._by_tangent[end][node] * moved + share * turned)
+            by_offset.append(self._by_node[end][row] * moved)
+            by_heading.append(self._by_tangent[end][row] * moved + share * turned)
         at = np.concatenate([rows, rows]), np.concatenate([node, after])
         offsets, headings = (
-            sparse.csr_array((np.concatenate(values), at), shape=(len(node), count))
+            sparse.csr_array((np.concatenate(values), at), shape=(len(row), count))
             for values in (by_offset, by_heading)
         )
         return sparse.csr_array(offsets + headings @ path.heading_slope)
