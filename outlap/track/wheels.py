@@ -180,7 +180,7 @@ class _Places:
         return self._point + forward * self._along + left * self._across
 
     def slope(self, path: Path, row: Indices, gradient: Points, forward: float, left: float) -> sparse.csr_array:
-        """(K, N) by the offsets of the path's nodes, of what has ``gradient`` (K, 2) there at the places ``row`` (K,)."""
+        """(K, N) by the offsets of the path's nodes, of what has ``gradient`` (K, 2) there at places ``row`` (K,)."""
         count, rows = len(path.points), np.arange(len(row))
         node = self.edge[row]
         after = (node + 1) % count
