@@ -41,6 +41,9 @@ class Wheels:
         wheelbase, wheel_track: m, between the wheels.
         margin: m, that the wheels which count keep from the borders.
         count: 4 if all wheels stay between the borders, 1 if one is enough.
+
+    Attributes:
+        between: whether wheels are looked at between the nodes, too.
     """
 
     def __init__(self, track: Track, wheelbase: float, wheel_track: float, margin: float, count: int = 4) -> None:
@@ -54,6 +57,7 @@ class Wheels:
         # so one on the other side of the car; of the two there, that which is further inside.
         self._sides = [(half, True), (-half, False)] if count == 4 else [(-half, True), (half, False)]
         self._all = count == 4
+        self.between = True
 
     def refuse_narrow_road(self) -> None:
         """Refuse a road without room for the car, even straight on.
@@ -98,7 +102,7 @@ class Wheels:
 
     def room(self, path: Path, progress: Floats) -> Room:
         """What is left to the borders all along a path whose nodes are at ``progress`` (N,) m of the lap."""
-        parts = max(1, round(float(path.length.mean()) / CLOSE))
+        parts = max(1, round(float(path.length.mean()) / CLOSE)) if self.between else 1
         onward = self._onward(progress)
         rows: list[tuple[Floats, Indices, sparse.csr_array]] = []
         every = np.arange(len(path.points))
@@ -108,6 +112,8 @@ class Wheels:
             rows += found
             # Within an edge a wheel comes nearer to a border than at its nodes by less than the edge's length.
             (edges,) = np.nonzero(np.minimum(room, np.roll(room, -1)) < NEAR_BORDER + path.length)
+            if parts == 1:
+                continue
             part = np.repeat(np.arange(1, parts) / parts, len(edges))
             edges = np.tile(edges, parts - 1)
             between = _Places(path, part, edges)
