@@ -98,7 +98,10 @@ def evaluate(
         from outlap.evaluation.pictures import draw_all
 
         print(f"wrote {draw_all(out, plan.tracks, found)} pictures to {out}")
-    if _short_of(result, require, require_rows):
+    short = _short_of(result, require, require_rows)
+    if beaten := [one.not_compared for one in result.tracks if one.beaten and one.not_compared]:
+        raise OutlapError("\n".join(beaten))  # at last, so that nothing that was driven is lost
+    if short:
         raise typer.Exit(1)
 
 
@@ -141,6 +144,9 @@ def _print(result: Evaluation) -> None:
     console.print(table)
     if any(one.trained_on for one in result.tracks):
         print("* the policy was trained on this track")
+    for one in result.tracks:
+        if one.not_compared and not one.beaten:
+            print(f"no ÷ optimal: {one.not_compared}")
     if result.perturbations:
         table = Table("disturbance", "that is", "clean", "95 %", "mean lap")
         for row in result.perturbations:

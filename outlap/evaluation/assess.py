@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from outlap.evaluation.report import DIGITS, Evaluation, Optimal, counted, mean_
 from outlap.evaluation.sharing import Task, drive_all
 from outlap.evaluation.suite import Row, disturbed
 from outlap.simulation.randomization import Randomization
-from outlap.simulation.yardstick import limits_of
+from outlap.simulation.yardstick import limits_of, quickest
 from outlap.track.fastest import FastestLine, fastest_line
 from outlap.track.geometry import TrackSet
 from outlap.track.speed import Limits
@@ -86,7 +85,7 @@ def assess(
         lines = aside.submit(_fastest_lines, plan.tracks, limits_of(car, driver.speed_limit), over)
         try:
             driven, *rows = drive_all(tasks, plan.tracks, car, jobs, report)
-            fastest = lines.result()
+            fastest, unknown = lines.result()
         finally:
             over.set()
     optimal = {
@@ -99,7 +98,8 @@ def assess(
     }
     trained, lengths = driver.trained_on, TrackSet(plan.tracks).length
     known = {one.name for one, length in zip(plan.tracks, lengths, strict=True) if trained and trained.knows(length)}
-    count, tracks = counted(driven.trials), track_results(driven.trials, optimal, known)
+    count = counted(driven.trials)
+    tracks = track_results(driven.trials, optimal, known, unknown, quickest(plan.randomization.car))
     evaluation = Evaluation(
         policy=driver.name,
         digest=driver.digest,
@@ -125,11 +125,17 @@ def assess(
     return Assessment(evaluation, driven.traces, fastest)
 
 
-def _fastest_lines(tracks: Sequence[Track], limits: Limits, over: threading.Event) -> dict[str, FastestLine]:
+def _fastest_lines(
+    tracks: Sequence[Track], limits: Limits, over: threading.Event
+) -> tuple[dict[str, FastestLine], dict[str, str]]:
+    """The lines by the tracks' names, and why there is none: a policy may still drive there, off the road in parts."""
     found: dict[str, FastestLine] = {}
+    unknown: dict[str, str] = {}
     for track in tracks:
         if over.is_set():
             break
-        with contextlib.suppress(OutlapError):  # a policy may still drive it with some wheels beyond the borders
+        try:
             found[track.name] = fastest_line(track, limits, SPACING)
-    return found
+        except OutlapError as error:
+            unknown[track.name] = str(error)
+    return found, unknown

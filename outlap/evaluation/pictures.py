@@ -152,9 +152,10 @@ def _actions(bend: Axes, pace: Axes, track: Track, traces: Sequence[Trace], fast
     center, _ = tracks.pose(0, s)
     bend.plot(s, tracks.locate(0, center, s).curvature, color="#b8b8c0", linewidth=2.5, label="centre line")
     if fastest is not None:
-        along = tracks.locate(0, fastest.points).s
-        order = np.argsort(along)
-        pace.plot(along[order], fastest.speed[order], color="#b8b8c0", linewidth=2.5, label="time-optimal lap")
+        order = np.argsort(fastest.progress)
+        pace.plot(
+            fastest.progress[order], fastest.speed[order], color="#b8b8c0", linewidth=2.5, label="time-optimal lap"
+        )
     first = True
     for trace in traces:
         rows = _broken_at_the_line(trace.rows, length)

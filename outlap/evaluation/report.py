@@ -49,6 +49,8 @@ class TrackResult(Count):
     optimal: Optimal | None = None
     over_optimal: float | None = None  # mean lap time of clean trials / time-optimal one, from a standing start
     over_flying: float | None = None  # the same / flying time-optimal lap
+    not_compared: str | None = None  # why there is no such figure: no lap keeps the limits, or one beat the optimal one
+    beaten: bool = False  # a clean lap took less than the time-optimal one, so that one of the two must be wrong
 
 
 class RowResult(Count):
@@ -107,13 +109,26 @@ def by_track(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
 
 
 def track_results(
-    trials: Sequence[Trial], optimal: Mapping[str, Optimal], known: Collection[str] = ()
+    trials: Sequence[Trial],
+    optimal: Mapping[str, Optimal],
+    known: Collection[str] = (),
+    unknown: Mapping[str, str] | None = None,
+    quicker: float = 1.0,
 ) -> list[TrackResult]:
-    """One result a track; ``optimal`` laps by the track's name, where they are known; ``known``: trained on."""
+    """One result a track.
+
+    Args:
+        trials: all laps.
+        optimal: time-optimal laps by the track's name, where they are known.
+        known: names of tracks that the policy was trained on.
+        unknown: by the track's name, why no time-optimal lap is known.
+        quicker: how many times faster than the optimal lap a car may be that differs from its file.
+    """
     found = []
     for name, group in by_track(trials).items():
         count, best = counted(group), optimal.get(name)
-        mean = count.mean_lap_time_s
+        beaten = None if best is None else _beaten(name, group, best, quicker)
+        mean = count.mean_lap_time_s if beaten is None else None
         found.append(
             TrackResult(
                 **dict(count),
@@ -122,9 +137,24 @@ def track_results(
                 optimal=best,
                 over_optimal=None if best is None or mean is None else round(mean / best.mean_s, DIGITS),
                 over_flying=None if best is None or mean is None else round(mean / best.flying_s, DIGITS),
+                not_compared=(unknown or {}).get(name) if beaten is None else beaten,
+                beaten=beaten is not None,
             )
         )
     return found
+
+
+def _beaten(name: str, trials: Sequence[Trial], best: Optimal, quicker: float) -> str | None:
+    """A sentence if a clean lap on one track took less time than any car of these limits can."""
+    times = [lap.time_s for trial in trials for lap in trial.laps if lap.clean]
+    least = best.flying_s / quicker
+    if not times or min(times) >= least:
+        return None
+    drawn = f" ({least:.3f} s with the quickest car that may be drawn)" if quicker > 1 else ""
+    return (
+        f"track {name}: a clean lap took {min(times):.3f} s, and the time-optimal one takes {best.flying_s:.3f} s"
+        f"{drawn}. No lap can be faster, so one of the two is wrong: please report it, with the track's file."
+    )
 
 
 def row_result(name: str, says: str, trials: Sequence[Trial], randomization: dict[str, Any]) -> RowResult:

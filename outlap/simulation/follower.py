@@ -83,7 +83,7 @@ class LineFollower:
         self._nodes = np.concatenate([_nodes(line) for line in self.lines])
         self._spacing = np.array([line.length / len(line.s) for line in self.lines])
         # Where on the track each node is: the car's place on the lap tells about where on the line it is.
-        self._at = np.concatenate([tracks.locate(i, line.points).s for i, line in enumerate(self.lines)])
+        self._at = np.concatenate([line.progress for line in self.lines])
 
     def act(self, fleet: Fleet) -> tuple[Floats, Floats]:
         """Curvature (n,) 1/m and speed (n,) m/s for every car of the fleet, whose tracks must be this one's."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+from outlap.simulation.distribution import Distribution
+from outlap.simulation.randomization import CarRanges
 from outlap.track.fastest import fastest_line
 from outlap.track.speed import Limits
 from outlap.track.track import Track
@@ -56,3 +60,23 @@ def yardstick(
     """
     line = fastest_line(track, limits_of(car, speed_limit, curvature_limit))
     return line.standing_lap_time if standing else line.lap_time
+
+
+def quickest(ranges: CarRanges | None) -> float:
+    """How many times faster round a lap than the car on file one of ``ranges`` may be, at most.
+
+    With all speeds ``a`` times as high, and accelerations and grip a² times, the same path takes 1/a of the time.
+    """
+    if ranges is None:
+        return 1.0
+    pushing = _most(ranges.motor_strength) / _least(ranges.mass)
+    squares = (pushing, _most(ranges.deceleration), _most(ranges.friction))
+    return max(1.0, _most(ranges.wheel_radius), *(math.sqrt(square) for square in squares))
+
+
+def _most(factor: Distribution | None) -> float:
+    return 1.0 if factor is None else max(high for _, high in factor.support)
+
+
+def _least(factor: Distribution | None) -> float:
+    return 1.0 if factor is None else min(low for low, _ in factor.support)

@@ -24,9 +24,9 @@ Matrix = sparse.csr_array
 # Prices in s for missing a limit at one node: far above what it could save, so that limits are kept where they can be.
 BORDER_PRICE = 30.0  # per m
 STEERING_PRICE = 0.3  # per 1/m
-# s per (1/m)² of the change of curvature from node to node: smooths over the corners of a border's polyline, and costs
-# real routes less than 0.02 % of their lap time.
-STEERING_CHANGE_PRICE = 1e-4
+# s·m³, of the square of the curvature's slope along the path: smooths over the corners of a border's polyline, and
+# costs real routes less than 0.02 % of their lap time.
+STEERING_CHANGE_PRICE = 6e-6
 SLOWEST = 0.1  # m/s, keeps the slopes of the time finite
 ACCURACY = 1e-6  # of the program, relative; the search goes on from whatever it finds
 
@@ -36,23 +36,29 @@ class Driven:
 
     Attributes:
         path: the nodes.
+        progress: (N,) m along the lap, where the nodes are.
         speed: (N,) m/s at the nodes.
         time: s round the lap.
         room: see :meth:`Wheels.room`.
         beyond: m, by which the worst wheel misses its border and margin; zero if none does.
+        hasty: s, the price of hasty steering.
         cost: s round the lap, and the price of all missed limits and of hasty steering.
     """
 
-    def __init__(self, path: Path, wheels: Wheels, limits: Limits) -> None:
+    def __init__(self, path: Path, near: Floats, wheels: Wheels, limits: Limits) -> None:
+        """Drive ``path``, whose nodes are about ``near`` (N,) m along the lap."""
         self.path = path
+        self.progress = wheels.progress(path.points, near)
         self.speed = fastest_speeds(path.length, path.curvature, limits)
         self.time = lap_time(path.length, self.speed)
-        self.room = wheels.room(path)
-        beyond = np.max([np.maximum(-room, 0) for room, _ in self.room], axis=0)
+        self.room = wheels.room(path, self.progress)
+        beyond = np.zeros(len(path.points))
+        np.maximum.at(beyond, self.room.node, -self.room.left)
         self.beyond = float(beyond.max())
         bent = np.maximum(np.abs(path.curvature) - limits.curvature, 0)
         self.cost = self.time + BORDER_PRICE * float(beyond.sum()) + STEERING_PRICE * float(bent.sum())
-        self.cost += STEERING_CHANGE_PRICE * float(np.sum(np.diff(path.curvature, append=path.curvature[0]) ** 2))
+        self.hasty = STEERING_CHANGE_PRICE * float(np.sum(_jumps(path) ** 2 / path.length))
+        self.cost += self.hasty
 
 
 def improved(driven: Driven, limits: Limits, trust: float) -> tuple[Floats, float]:
@@ -104,19 +110,20 @@ def _time(driven: Driven) -> tuple[Matrix, Floats, float]:
     speeds = straight + after.T @ straight_end @ after + mixed + mixed.T
     # An edge that is turned by moves of its ends grows by half the square of the turn.
     moves = path.edge_turn.T @ sparse.diags_array(length * 2 / both) @ path.edge_turn + 1e-6 * one
-    jump = np.diff(path.curvature, append=path.curvature[0])
+    jump = _jumps(path)
+    price = sparse.diags_array(2 * STEERING_CHANGE_PRICE / path.length)
     jumps = (after - one) @ path.curvature_slope
-    moves = moves + 2 * STEERING_CHANGE_PRICE * jumps.T @ jumps
+    moves = moves + jumps.T @ price @ jumps
     quadratic = sparse.csr_array(sparse.block_diag([moves, speeds, 1e-9 * one, 1e-9 * one]))
     linear = np.concatenate(
         [
-            path.length_slope.T @ (2 / both) + 2 * STEERING_CHANGE_PRICE * jumps.T @ jump,
+            path.length_slope.T @ (2 / both) + jumps.T @ (price @ jump),
             slope * by_begin + after.T @ (slope * by_end),
             np.full(n, BORDER_PRICE),
             np.full(n, STEERING_PRICE),
         ]
     )
-    return quadratic, linear, driven.time + STEERING_CHANGE_PRICE * float(jump @ jump)
+    return quadratic, linear, driven.time + driven.hasty
 
 
 def _linear_limits(driven: Driven, limits: Limits, trust: float) -> tuple[Matrix, Floats]:
@@ -128,6 +135,9 @@ def _linear_limits(driven: Driven, limits: Limits, trust: float) -> tuple[Matrix
     push = pushing @ square
     bend = path.curvature_slope
     zero = np.zeros(n)
+    room = driven.room
+    count = len(room.left)
+    missed = sparse.csr_array((np.ones(count), (np.arange(count), room.node)), shape=(count, n))
     rows: list[tuple[Matrix | None, Matrix | None, Matrix | None, Matrix | None]] = [
         (None, None, -one, None),
         (None, None, None, -one),
@@ -139,7 +149,6 @@ def _linear_limits(driven: Driven, limits: Limits, trust: float) -> tuple[Matrix
         (-one, None, None, None),
         (None, pushing, None, None),
         (None, -pushing, None, None),
-        *((-slope, None, -one, None) for _, slope in driven.room),
     ]
     bounds = [
         zero,
@@ -152,9 +161,10 @@ def _linear_limits(driven: Driven, limits: Limits, trust: float) -> tuple[Matrix
         zero + trust,
         limits.acceleration - push,
         limits.deceleration + push,
-        *(room for room, _ in driven.room),
+        room.left,
     ]
-    return sparse.csr_array(sparse.vstack([_row(n, row) for row in rows])), np.concatenate(bounds)
+    inside = _row(n, (-room.slope, None, -missed, None), count)
+    return sparse.csr_array(sparse.vstack([*(_row(n, row) for row in rows), inside])), np.concatenate(bounds)
 
 
 def _grip(driven: Driven, limits: Limits) -> tuple[Matrix, Floats]:
@@ -192,6 +202,12 @@ def _shifts(n: int) -> tuple[Matrix, Matrix]:
     )
 
 
-def _row(n: int, blocks: tuple[Matrix | None, ...]) -> Matrix:
-    """Blocks (N, N) side by side, one for each kind of unknown; None is zero."""
-    return sparse.csr_array(sparse.hstack([sparse.csr_array((n, n)) if block is None else block for block in blocks]))
+def _row(n: int, blocks: tuple[Matrix | None, ...], height: int | None = None) -> Matrix:
+    """Blocks of N columns side by side, one for each kind of unknown; None is zero."""
+    nothing = sparse.csr_array((n if height is None else height, n))
+    return sparse.csr_array(sparse.hstack([nothing if block is None else block for block in blocks]))
+
+
+def _jumps(path: Path) -> Floats:
+    """(N,) 1/m, by how much the curvature changes along each edge."""
+    return np.diff(path.curvature, append=path.curvature[0])

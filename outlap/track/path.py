@@ -70,13 +70,17 @@ def path_of(points: Points) -> Path:
     return Path(points, tangent, normal, length, curvature, length_slope, curvature_slope, edge_turn, heading_slope)
 
 
-def resampled(points: Points, count: int) -> Points:
-    """``count`` evenly spaced nodes (count, 2) m on the smooth closed curve through ``points``, from the same start."""
+def resampled(points: Points, count: int) -> tuple[Points, Floats]:
+    """``count`` evenly spaced nodes (count, 2) m on the smooth closed curve through ``points``, from the same start.
+
+    Also between which points each lies, (count,): 3.25 is a quarter of the way from the fourth to the fifth.
+    """
     arc = arc_lengths(points)
     curve = CubicSpline(arc, np.concatenate([points, points[:1]]), bc_type="periodic")
     fine = np.linspace(0, arc[-1], 8 * count + 1)
     walked = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(curve(fine), axis=0).T))])
-    return curve(np.interp(np.arange(count) * walked[-1] / count, walked, fine))
+    at = np.interp(np.arange(count) * walked[-1] / count, walked, fine)
+    return curve(at), np.interp(at, arc, np.arange(len(arc)))
 
 
 def _left(vectors: Points) -> Points:

@@ -10,12 +10,12 @@ from numba import njit
 from scipy.interpolate import Akima1DInterpolator
 from scipy.ndimage import gaussian_filter1d
 
+from outlap.track.beside import beside
 from outlap.track.polyline import arc_lengths, distinct_rows, vertex_normals
 from outlap.track.track import Points, Track
 
 HEADING_SMOOTHING = 0.05  # m, deviation of the Gaussian over the tangent: routes are noisy and unevenly spaced
 CURVATURE_SMOOTHING = 0.15  # m, the same over the curvature, which is noisier
-BORDER_REACH = 3.0  # m, how far beside the centre line a border is looked for
 LEAST_SAMPLES = 16  # of a centre line, however short
 # Columns of a centre sample: place, unit tangent, turn to the next sample (rad), curvature (1/m), the borders beside
 # it, half of the road's width (m), and the border segments beside it.
@@ -56,15 +56,11 @@ def sampled(track: Track, spacing: float) -> tuple[np.ndarray, float]:
     samples[:, CURVATURE] = gaussian_filter1d(
         0.5 * (turn + np.roll(turn, 1)) / step, CURVATURE_SMOOTHING / step, mode="wrap"
     )
-    for columns, line, side, at_column in (
-        ([LEFT_X, LEFT_Y], track.left, 1.0, LEFT_AT),
-        ([RIGHT_X, RIGHT_Y], track.right, -1.0, RIGHT_AT),
-    ):
-        distinct = np.ascontiguousarray(line[distinct_rows(line)])
-        hit = np.empty((count, 3))
-        _beside(samples, distinct, side, hit)
-        samples[:, columns] = hit[:, :2]
-        samples[:, at_column] = hit[:, 2]
+    left, right = (
+        beside(samples[:, [X, Y]], tangent, step, border, other, side)
+        for border, other, side in ((track.left, track.right, 1.0), (track.right, track.left, -1.0))
+    )
+    samples[:, [LEFT_X, LEFT_Y, LEFT_AT]], samples[:, [RIGHT_X, RIGHT_Y, RIGHT_AT]] = left, right
     across = samples[:, [LEFT_X, LEFT_Y]] - samples[:, [RIGHT_X, RIGHT_Y]]
     samples[:, HALF_WIDTH] = 0.5 * np.hypot(across[:, 0], across[:, 1])
     return samples, length
@@ -92,32 +88,3 @@ def nearest_in_window(x, y, points, start, count, first, number):
             best, best_segment, best_t = square, i, t
         i, ax, ay = j, bx, by
     return best, best_segment, best_t
-
-
-@njit(cache=True)
-def _beside(samples, line, side, hit):
-    """Where each centre sample's normal first meets a border (x, y, segment), or the nearest point if it does not."""
-    m = len(line)
-    for k in range(len(samples)):
-        x, y = samples[k, X], samples[k, Y]
-        nx, ny = -side * samples[k, TY], side * samples[k, TX]
-        best = BORDER_REACH
-        at = -1
-        for j in range(m):
-            i = j + 1 if j + 1 < m else 0
-            ax, ay, bx, by = line[j, 0] - x, line[j, 1] - y, line[i, 0] - x, line[i, 1] - y
-            across_a, across_b = nx * ay - ny * ax, nx * by - ny * bx
-            if across_a * across_b > 0.0 or across_a == across_b:
-                continue
-            t = across_a / (across_a - across_b)
-            distance = nx * (ax + t * (bx - ax)) + ny * (ay + t * (by - ay))
-            if 0.0 < distance < best:
-                best, at = distance, j
-        if at >= 0:
-            hit[k, 0], hit[k, 1] = x + nx * best, y + ny * best
-        else:
-            _, at, t = nearest_in_window(x, y, line, 0, m, 0, m)
-            i = at + 1 if at + 1 < m else 0
-            hit[k, 0] = line[at, 0] + t * (line[i, 0] - line[at, 0])
-            hit[k, 1] = line[at, 1] + t * (line[i, 1] - line[at, 1])
-        hit[k, 2] = at

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from outlap.errors import OutlapError
+from outlap.evaluation import assess
 from outlap.policy.file import load_policy
 
 Constant = Callable[..., Path]
@@ -83,6 +86,34 @@ def test_its_json_says_of_every_lap_how_it_went(
         ]
         assert (trial["track"], trial["completed"], trial["clean"], trial["off_track"]) == ("ring", True, True, 0)
         assert trial["lap_time_s"] == pytest.approx(5.0, abs=0.6)
+
+
+def test_a_lap_that_beats_the_yardstick_ends_it_with_both_times_after_all_is_written(
+    outlap: Callable, constant_policy: Constant, ring_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = assess.fastest_line
+    monkeypatch.setattr(assess, "fastest_line", lambda *words: replace(find(*words), lap_time=60.0))
+    report = tmp_path / "report.json"
+    words = ("--track", ring_path, "--trials", 1, "--json", report)
+    code, stdout, stderr = outlap("evaluate", constant_policy(1 / 1.2, 1.5), *words)
+    assert code == 2
+    assert "1 of 1 laps clean" in stdout and "time-optimal" not in stdout
+    (track,) = json.loads(report.read_text())["tracks"]
+    assert track["beaten"] and track["over_optimal"] is None and track["over_flying"] is None
+    assert f"track ring: a clean lap took {track['mean_lap_time_s']:.3f} s, and the time-optimal" in stderr
+    assert "one takes 60.000 s" in stderr
+
+
+def test_why_there_is_no_time_optimal_lap_is_told(
+    outlap: Callable, constant_policy: Constant, ring_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OutlapError("track ring: no lap was found.")
+
+    monkeypatch.setattr(assess, "fastest_line", none)
+    code, stdout, stderr = outlap("evaluate", constant_policy(1 / 1.2, 1.5), "--track", ring_path, "--trials", 1)
+    assert code == 0, stderr
+    assert "no ÷ optimal: track ring: no lap was found." in stdout
 
 
 @pytest.mark.slow

@@ -68,6 +68,13 @@ def test_by_that_rule_a_lap_is_faster_and_clean_but_for_the_tolerance(name: str)
     assert there.clearance.min() < -0.1  # the others roll where they like
 
 
+@pytest.mark.slow
+def test_where_the_steering_decides_several_searches_find_a_lap_both_ways() -> None:
+    track, limits = load_track("coil"), limits_of(load_car(), 2.0)
+    for one in (track, track.reversed()):  # one search alone found 8.8 s, and none
+        assert fastest_line(one, limits).lap_time < 8.2
+
+
 def test_another_number_of_wheels_is_refused() -> None:
     with pytest.raises(OutlapError, match="1 wheel on the road, or 4, not 2"):
         replace(CAR, wheels=2)
