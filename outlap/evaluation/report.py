@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -144,15 +145,19 @@ def track_results(
     return found
 
 
+def quickest_lap(trials: Sequence[Trial]) -> float:
+    """Seconds of the quickest clean lap; infinite where there is none."""
+    return min((lap.time_s for trial in trials for lap in trial.laps if lap.clean), default=math.inf)
+
+
 def _beaten(name: str, trials: Sequence[Trial], best: Optimal, quicker: float) -> str | None:
     """A sentence if a clean lap on one track took less time than any car of these limits can."""
-    times = [lap.time_s for trial in trials for lap in trial.laps if lap.clean]
-    least = best.flying_s / quicker
-    if not times or min(times) >= least:
+    least, driven = best.flying_s / quicker, quickest_lap(trials)
+    if driven >= least:
         return None
     drawn = f" ({least:.3f} s with the quickest car that may be drawn)" if quicker > 1 else ""
     return (
-        f"track {name}: a clean lap took {min(times):.3f} s, and the time-optimal one takes {best.flying_s:.3f} s"
+        f"track {name}: a clean lap took {driven:.3f} s, and the time-optimal one takes {best.flying_s:.3f} s"
         f"{drawn}. No lap can be faster, so one of the two is wrong: please report it, with the track's file."
     )
 

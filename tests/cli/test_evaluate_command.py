@@ -12,6 +12,9 @@ import pytest
 from outlap.errors import OutlapError
 from outlap.evaluation import assess
 from outlap.policy.file import load_policy
+from outlap.track.fastest import FastestLine
+from outlap.track.speed import Limits
+from outlap.track.track import Track
 
 Constant = Callable[..., Path]
 Refused = Callable[..., str]
@@ -102,6 +105,22 @@ def test_a_lap_that_beats_the_yardstick_ends_it_with_both_times_after_all_is_wri
     assert track["beaten"] and track["over_optimal"] is None and track["over_flying"] is None
     assert f"track ring: a clean lap took {track['mean_lap_time_s']:.3f} s, and the time-optimal" in stderr
     assert "one takes 60.000 s" in stderr
+
+
+def test_a_track_is_searched_anew_before_a_lap_counts_as_faster_than_possible(
+    outlap: Callable, constant_policy: Constant, ring_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = assess.fastest_line
+
+    def coarsely(track: Track, limits: Limits, spacing: float) -> FastestLine:
+        line = find(track, limits, spacing)
+        return replace(line, lap_time=60.0) if spacing == assess.SPACING else line
+
+    monkeypatch.setattr(assess, "fastest_line", coarsely)
+    report = tmp_path / "report.json"
+    code, *_ = outlap("evaluate", constant_policy(1 / 1.2, 1.5), "--track", ring_path, "--trials", 1, "--json", report)
+    (track,) = json.loads(report.read_text())["tracks"]
+    assert code == 0 and not track["beaten"] and track["optimal"]["flying_s"] < 6
 
 
 def test_why_there_is_no_time_optimal_lap_is_told(

@@ -101,7 +101,7 @@ def test_the_picture_is_seen_through_the_cars_mount(ring: Track, car: Car) -> No
     def turned(**mount: float) -> np.ndarray:
         moved = car.model_copy(update={"camera": car.camera.model_copy(update=mount)})
         world = World(ring, moved)
-        world.place(1.2, -0.082, np.pi / 2)
+        world.place(1.2, 0.048 - car.camera.x, np.pi / 2)
         return world.image().astype(float)
 
     straight = turned()
