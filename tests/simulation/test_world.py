@@ -107,11 +107,12 @@ def test_the_picture_is_seen_through_the_cars_mount(ring: Track, car: Car) -> No
     straight = turned()
     left = turned(yaw=0.1)
     pixels = round(0.1 * car.camera.lens.fx)
+    # What was in the middle lies further right once the camera looks to the left, and lower once it looks up. Far away,
+    # below the horizon, all moves alike.
     row = car.camera.lens.height // 2
-    # What was in the middle lies further right once the camera looks to the left, and lower once it looks up.
-    middle = slice(40, 120)
-    shifted = left[row - 2 : row + 3, 40 + pixels : 120 + pixels]
-    assert np.abs(shifted - straight[row - 2 : row + 3, middle]).mean() < np.abs(left - straight)[:, middle].mean() / 2
+    rows, middle = slice(row - 14, row - 4), slice(40, 120)
+    shifted = left[rows, 40 + pixels : 120 + pixels]
+    assert np.abs(shifted - straight[rows, middle]).mean() < np.abs(left - straight)[rows, middle].mean() / 2
     up = turned(pitch=car.camera.pitch - 0.1)
     sky = [np.abs(picture[:, 80] - [215, 222, 232]).max(axis=1) < 12 for picture in (straight, up)]
     assert sky[1].sum() == pytest.approx(sky[0].sum() + pixels, abs=2)
