@@ -1,9 +1,10 @@
 """stopper: stops the car when the motor's process is gone or stands still. The motor starts it.
 
 It opens the same actuator, is in no process group of the motor's, and listens to nothing but a pipe: each of the
-motor's ticks is a byte, and is answered with one. When the pipe ends (the motor was killed) or stays silent, it writes
-speed zero and leaves the steering as it is, for half a second (after the brake, where the car brakes), and ends. No
-message and no discovery is needed.
+motor's ticks is a byte, and is answered with one. When the pipe ends (the motor was killed) or stays silent, it ends
+its answers, by which a motor that goes on knows that it was taken for dead. It writes speed zero and leaves the
+steering as it is, for half a second (after the brake, where the car brakes), and ends. No message and no discovery is
+needed.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ def main() -> None:
         print(f"error: stopper: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     watch(sys.stdin.buffer, sys.stdout.buffer)
+    # A motor that only stood still for a moment must not drive against what is written now.
+    _end_answers()
     stop(actuator)
     actuator.close()
     rclpy.utilities.try_shutdown()
@@ -99,6 +102,13 @@ def watch(beats: BinaryIO, answers: BinaryIO) -> None:
             os.write(answers.fileno(), BEAT)
 
 
+def _end_answers() -> None:
+    """Let the motor read the end of the pipe; the descriptor stays taken, lest the actuator's device gets it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def stop(actuator: Actuator) -> None:
     """Write speed zero for a while, whatever is refused; of a car that brakes, the last of it is neutral."""
     end = time.monotonic() + WRITING
@@ -128,6 +138,7 @@ class Watched:
         os.set_blocking(self._process.stdin.fileno(), False)
         os.set_blocking(self._process.stdout.fileno(), False)
         self._started, self._answered = now, float("-inf")  # steady s
+        self._stops = False  # whether it has taken the motor for dead, and writes speed zero
 
     def beat(self, now: float) -> str:
         """Tell it at ``now`` (steady s) that the motor lives; what is wrong with it in words, empty when it listens."""
@@ -135,9 +146,12 @@ class Watched:
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(self._process.stdin.fileno(), BEAT)
         with contextlib.suppress(BlockingIOError):
-            if os.read(self._process.stdout.fileno(), 4096):
-                self._answered = now
+            answers = os.read(self._process.stdout.fileno(), 4096)
+            self._answered = now if answers else self._answered
+            self._stops = not answers
         code = self._process.poll()
+        if code is None and self._stops:
+            return f"the stopper stops the car: it heard nothing of the motor's own process for {SILENCE:g} s"
         if code is None:
             listens = now - self._answered <= UNANSWERED
             return "" if listens else "the stopper, which guards the motor's own process, is not ready"

@@ -26,7 +26,7 @@ def test_a_name_means_the_shipped_file_and_a_path_itself() -> None:
     ("load", "what", "known"),
     [
         (load_car, "car", "deepracer, "),
-        (load_randomization, "randomization", "full, mild, off, validation"),
+        (load_randomization, "randomization", "full, mild, off, race, validation"),
         (load_suite, "suite", "perturbations"),
         (partial(load_training, car=load_car()), "training preset", "full, ppo, quick"),
     ],

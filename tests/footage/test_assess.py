@@ -43,7 +43,10 @@ def test_a_policy_that_sees_steers_as_the_human_did(assessed: tuple[Report, list
     assert report.total.yaw.correlation > 0.75
     assert report.total.yaw.sign_agreement > 0.9
     assert report.total.mirror_consistency > 0.99
-    assert (report.problems, report.camera_from, report.coverage) == ([], "given", 1.0)
+    assert (report.problems, report.camera_from) == ([], "given")
+    assert (
+        0.98 < report.coverage < 1
+    )  # from 0.13 m above the ground it does not see the nearest that one at 0.12 m would
 
 
 def test_a_policy_that_does_not_look_is_found_out(

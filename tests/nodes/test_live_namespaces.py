@@ -63,7 +63,8 @@ class Graph:
 
     @property
     def ready(self) -> bool:
-        return len(self.images) > 10 and len(self.commands) > 10 and bool(self.said("motor") and self.said("policy"))
+        heard = self.clocks and self.odometry and self.states and self.said("motor") and self.said("policy")
+        return len(self.images) > 10 and len(self.commands) > 10 and bool(heard)
 
     @property
     def place(self) -> tuple[float, float]:

@@ -119,7 +119,7 @@ def test_mistakes_are_named_by_file_and_key(tmp_path: Path, content: str, messag
 
 
 def test_a_name_that_is_none_is_answered_with_those_that_are() -> None:
-    with pytest.raises(OutlapError, match=r"no randomization named 'wild'.*full, mild, off, validation"):
+    with pytest.raises(OutlapError, match=r"no randomization named 'wild'.*full, mild, off, race, validation"):
         load_randomization("wild")
 
 

@@ -233,10 +233,8 @@ class _Run:
         self._student = student
         config = self.config
         tracks = on_copies(config.mix, self.folder.tracks_folder, config.validation.tracks)
-        validated, promise = (
-            config.validation.model_copy(update={"tracks": tracks}),
-            contract(config, self.car, self.seed),
-        )
+        validated = config.validation.model_copy(update={"tracks": tracks})
+        promise = contract(config, self.car, self.seed)
         self._validation = Validation(validated, self.car, config.task, promise, self._streams[6])
 
     def _task(self, trained: TrainingTracks, cars: int, seed: int, drawn: Randomization, **others: Any) -> DrivingTask:
