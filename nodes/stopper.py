@@ -1,10 +1,9 @@
 """stopper: stops the car when the motor's process is gone or stands still. The motor starts it.
 
 It opens the same actuator, is in no process group of the motor's, and listens to nothing but a pipe: each of the
-motor's ticks is a byte, and is answered with one. When the pipe ends (the motor was killed) or stays silent, it ends
-its answers, by which a motor that goes on knows that it was taken for dead. It writes speed zero and leaves the
-steering as it is, for half a second (after the brake, where the car brakes), and ends. No message and no discovery is
-needed.
+motor's ticks is a byte, and is answered with one. When the pipe ends (the motor was killed) or stays silent, it says
+so, for a motor that goes on after all. Then it writes speed zero and leaves the steering as it is, for half a second
+(after the brake, where the car brakes), and ends. No message and no discovery is needed.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ from outlap.vehicle.car import load_car
 from .shared.actuators import ActuatorName, SimulatorActuator
 
 BEAT = b"."
+STOPS = b"!"  # what is answered last: the motor was taken for dead
 SILENCE = STALE_AFTER  # s without a beat, after which the motor is taken for dead
 UNANSWERED = 1.0  # s without an answer, after which the motor takes the stopper for dead
 WRITING = 0.5  # s, for which the last neutral is written
@@ -64,7 +64,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     watch(sys.stdin.buffer, sys.stdout.buffer)
     # A motor that only stood still for a moment must not drive against what is written now.
-    _end_answers()
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), STOPS)
     stop(actuator)
     actuator.close()
     rclpy.utilities.try_shutdown()
@@ -100,13 +101,6 @@ def watch(beats: BinaryIO, answers: BinaryIO) -> None:
             return
         with contextlib.suppress(BrokenPipeError):  # then it is gone, which the next look finds
             os.write(answers.fileno(), BEAT)
-
-
-def _end_answers() -> None:
-    """Let the motor read the end of the pipe; the descriptor stays taken, lest the actuator's device gets it."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def stop(actuator: Actuator) -> None:
@@ -146,9 +140,9 @@ class Watched:
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(self._process.stdin.fileno(), BEAT)
         with contextlib.suppress(BlockingIOError):
-            answers = os.read(self._process.stdout.fileno(), 4096)
-            self._answered = now if answers else self._answered
-            self._stops = not answers
+            if answers := os.read(self._process.stdout.fileno(), 4096):
+                self._answered = now
+                self._stops |= STOPS in answers
         code = self._process.poll()
         if code is None and self._stops:
             return f"the stopper stops the car: it heard nothing of the motor's own process for {SILENCE:g} s"

@@ -108,7 +108,6 @@ def _line(track: Track, limits: Limits) -> FastestLine:
 def _table(tracks: TrackSet, number: int, line: FastestLine) -> Floats:
     """Rows of X … CURVATURE every GRID m along the centre line."""
     length = float(tracks.length[number])
-    at = tracks.locate(number, line.points).s
     s = np.linspace(0, length, round(length / GRID), endpoint=False)
     columns = (*line.points.T, line.speed, line.curvature)
-    return np.stack([np.interp(s, at, column, period=length) for column in columns], axis=1)
+    return np.stack([np.interp(s, line.progress, column, period=length) for column in columns], axis=1)
