@@ -1,7 +1,8 @@
 """Stops a car that is being calibrated when that process is gone, suspended or hangs while the drive is on.
 
 A process of its own, in no group of the terminal's. It listens to a pipe, in which each line is the neutral signal and
-whether the drive is on; it opens the hardware only when it has to, so that a second owner never is in the way.
+whether the drive is on; it opens the hardware only when it has to, so that a second owner never is in the way. Before it
+writes, it says so, for a calibration that only stood still for a moment and must not drive against it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ SILENCE = 0.3  # s; while the drive is on, it is sent anew, and said here, every
 WRITING = 0.5  # s, for which neutral is sent
 EVERY = 0.02  # s between these
 GOES, STANDS = "goes", "stands"
+STOPS = b"stops\n"  # what is said last: the calibration was taken for dead
 
 
 class Guarded:
@@ -47,10 +49,15 @@ class Guarded:
         """Say how it stands.
 
         Raises:
-            OutlapError: nobody listens.
+            OutlapError: nobody listens, or the car is being stopped: it must be sent nothing but neutral any more.
         """
-        assert self._process.stdin is not None
+        assert self._process.stdin is not None and self._process.stdout is not None
         try:
+            if select.select([self._process.stdout], [], [], 0.0)[0] and self._process.stdout.readline() == STOPS:
+                raise OutlapError(
+                    f"the calibration stood still for {SILENCE} s while the wheels turned (this machine is too busy, or "
+                    "the process was suspended), so its guard stopped the car: begin again."
+                )
             os.write(self._process.stdin.fileno(), f"{neutral} {GOES if goes else STANDS}\n".encode())
         except (BrokenPipeError, BlockingIOError) as error:
             raise OutlapError("the process that guards the calibration is gone: begin again.") from error
@@ -75,6 +82,8 @@ def main() -> None:
     neutral = watch(sys.stdin.fileno())
     if neutral is None:
         return
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), STOPS)
     end = time.monotonic() + WRITING
     actuator: SignalActuator | None = None
     while time.monotonic() < end:

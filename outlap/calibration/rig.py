@@ -112,7 +112,9 @@ class Rig:
         else:
             raise OutlapError(f"neutral could not be sent, switch the car off NOW: {failed}") from failed
         if self._guard is not None:
-            self._guard.tell(self.neutral, False)
+            # One that is gone, or stops the car itself, changes nothing here: neutral is what was sent.
+            with contextlib.suppress(OutlapError):
+                self._guard.tell(self.neutral, False)
         if interrupted is not None:
             raise interrupted
 

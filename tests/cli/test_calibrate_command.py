@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 pytest.importorskip("smbus2", reason="the driver of the PCA9685 needs it: pip install 'outlap[car]'")
 
 PATIENCE = 60.0  # s, for anything that must happen on a busy machine
+STALLED = "the calibration stood still for 0.3 s while the wheels turned"  # on a busy machine, at any moment
 
 
 class Session:
@@ -127,6 +128,11 @@ def turn_wheels(session: Session, chip: FakePca9685) -> None:
     until(lambda: (chip.history()[-1].speed or 0) > 1550)
 
 
+def given_up(session: Session) -> None:
+    code = session.ended()
+    assert code == 130 or STALLED in session.seen, session.seen
+
+
 def until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while not condition():
@@ -178,7 +184,7 @@ def test_one_may_think_about_a_question(start: Callable, wired: Path, chip: Fake
     until(lambda: (chip.history()[-1].speed or 1500) < 1450)
     session.type("\r")
     session.answer("Now on the floor", "q")
-    assert session.ended() == 130, session.seen
+    given_up(session)
     assert chip.history()[-1].speed == pytest.approx(1500, abs=3)
 
 
@@ -193,9 +199,21 @@ def test_turning_wheels_stop_whatever_ends_it(start: Callable, wired: Path, chip
         session.process.send_signal(getattr(signal, how))
     until(lambda: chip.history()[-1].speed == pytest.approx(1500, abs=3))
     if how in ("q", "SIGINT"):
-        assert session.ended() == 130
+        given_up(session)
         assert "Traceback" not in session.seen
     assert wired.read_text() == before
+
+
+def test_one_that_stood_still_sends_nothing_any_more(start: Callable, wired: Path, chip: FakePca9685) -> None:
+    session = start("speed", "--car", wired)
+    turn_wheels(session, chip)
+    session.process.send_signal(signal.SIGSTOP)
+    until(lambda: chip.history()[-1].speed == pytest.approx(1500, abs=3))
+    stopped = len(chip.history())
+    session.process.send_signal(signal.SIGCONT)  # while the guard still writes
+    assert session.ended() == 2
+    assert STALLED in session.seen
+    assert all(sent.speed == pytest.approx(1500, abs=3) for sent in chip.history()[stopped:] if sent.speed)
 
 
 def test_a_second_one_is_refused(start: Callable, wired: Path, chip: FakePca9685) -> None:
@@ -205,7 +223,7 @@ def test_a_second_one_is_refused(start: Callable, wired: Path, chip: FakePca9685
     assert second.ended() == 2
     assert re.search(r"error: .* is held by a calibration \(process \d+\): stop that first\.", second.seen), second.seen
     session.type("q")
-    assert session.ended() == 130
+    given_up(session)
 
 
 def test_it_needs_a_terminal_and_a_car_file_of_one_s_own(path: Path, outlap: Callable, tmp_path: Path) -> None:
