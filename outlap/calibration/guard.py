@@ -1,8 +1,8 @@
 """Stops a car that is being calibrated when that process is gone, suspended or hangs while the drive is on.
 
 A process of its own, in no group of the terminal's. It listens to a pipe, in which each line is the neutral signal and
-whether the drive is on; it opens the hardware only when it has to, so that a second owner never is in the way. Before it
-writes, it says so, for a calibration that only stood still for a moment and must not drive against it.
+whether the drive is on; it opens the hardware only when it has to, so that a second owner never is in the way. Before
+it writes, it says so, for a calibration that only stood still for a moment and must not drive against it.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Guarded:
         try:
             if select.select([self._process.stdout], [], [], 0.0)[0] and self._process.stdout.readline() == STOPS:
                 raise OutlapError(
-                    f"the calibration stood still for {SILENCE} s while the wheels turned (this machine is too busy, or "
-                    "the process was suspended), so its guard stopped the car: begin again."
+                    f"the calibration stood still for {SILENCE} s while the wheels turned (this machine is too busy, "
+                    "or the process was suspended), so its guard stopped the car: begin again."
                 )
             os.write(self._process.stdin.fileno(), f"{neutral} {GOES if goes else STANDS}\n".encode())
         except (BrokenPipeError, BlockingIOError) as error:

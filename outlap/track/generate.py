@@ -1,9 +1,9 @@
 """Random closed tracks: straights joined by arcs, winding outlines with hairpins, and smooth wiggles.
 
-A sketch (a polygon's corners, see :mod:`outlap.track.sketch`) is scaled to the wanted length, then either its corners
-are rounded by arcs or it is smoothed as a whole, and the result is kept if the road nowhere bends too sharply for its
-width and nowhere comes too close to itself. What is not given is drawn at random from the spread of real model-car
-tracks.
+A sketch (a polygon's corners, :mod:`outlap.track.generating.sketch`) is scaled to the wanted length, then either its
+corners are rounded by arcs or it is smoothed as a whole, and the result is kept if the road nowhere bends too sharply
+for its width and nowhere comes too close to itself. What is not given is drawn at random from the spread of real
+model-car tracks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from outlap.errors import OutlapError
+from outlap.track.generating.rounding import clear_of_itself, fitted, least_radius, rounded, smoothed
+from outlap.track.generating.sketch import sketch
 from outlap.track.polyline import arc_lengths
-from outlap.track.rounding import clear_of_itself, fitted, least_radius, rounded, smoothed
-from outlap.track.sketch import sketch
 from outlap.track.track import Points, Track
 
 LENGTHS = (14.0, 70.0)  # m, drawn evenly in the logarithm when no length is given

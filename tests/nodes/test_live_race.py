@@ -120,7 +120,9 @@ def test_a_policy_that_hangs_stops_the_car_and_the_race_goes_on(
     graph.wait_for("the motor stopped the car")
     graph.policy.process.send_signal(signal.SIGCONT)
     assert graph.referee.process.wait(PATIENCE) == 0
-    assert [stop.reason for stop in graph.result.stops] and "policy" in graph.result.stops[0].reason
+    # A process that is stopped may hold shared memory that the motor waits for, so that this stands still as well.
+    reasons = [stop.reason for stop in graph.result.stops]
+    assert reasons and ("policy" in reasons[0] or "own process stood still" in reasons[0]), reasons
     assert graph.result.clean_laps == 1
 
 

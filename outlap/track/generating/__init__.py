@@ -1,0 +1,1 @@
+"""What generated tracks are made of: a sketch of corners, and their rounding."""
