@@ -6,6 +6,7 @@ only sees the road has to find out by leaving it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -40,17 +41,27 @@ class Guide:
         tracks: the tracks; each line takes about half a second to find.
         car: the car.
         config: the task, which has a ``guide``.
+        told: called after each line with how many have been found, and of how many; it may raise.
 
     Raises:
         OutlapError: there is no way round a track within the task's limits.
     """
 
-    def __init__(self, tracks: TrackSet, car: Car, config: TaskConfig) -> None:
+    def __init__(
+        self,
+        tracks: TrackSet,
+        car: Car,
+        config: TaskConfig,
+        told: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
         given = config.guide
         assert given is not None
         speed, curvature = config.speed_limit, config.curvature_limit
         limits = limits_of(car, speed, curvature, given.grip, given.margin, config.wheels)
-        lines = [_line(one, limits) for one in tracks.tracks]
+        lines = []
+        for one in tracks.tracks:
+            lines.append(_line(one, limits))
+            told(len(lines), len(tracks.tracks))
         self._limits = np.array([curvature, speed])
         self._follower = LineFollower(tracks, car, speed, curvature, config.rate_hz, given.grip, lines=lines)
         self._parameters = dynamics.parameters(car)

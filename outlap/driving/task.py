@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -221,8 +222,12 @@ class DrivingTask:
     def guide(self) -> Guide | None:
         """What shows the teacher the fastest line, where the task has one."""
         if self._guide is None and self.config.guide is not None:
-            self._guide = Guide(self.fleet.tracks, self._car, self.config)
+            self.find_guide()
         return self._guide
+
+    def find_guide(self, told: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Find the fastest lines now, before they are asked for, and tell how far it is; see :class:`Guide`."""
+        self._guide = Guide(self.fleet.tracks, self._car, self.config, told)
 
     @property
     def guided(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,21 @@ def test_a_run_makes_a_policy_that_may_drive_and_twice_the_same(tiny: Make, car:
     assert load_policy(tmp_path / "two" / "policy.onnx").digest == policy.digest
     run(tiny(), car, tmp_path / "three", 4)
     assert load_policy(tmp_path / "three" / "policy.onnx").digest != policy.digest
-    # Progress reaches the end of every stage.
-    for stage in ("tracks", "teacher", "student"):
+    check_progress(seen, ("tracks", "teacher", "student"))
+
+
+@pytest.mark.slow
+def test_a_run_with_a_guide_tells_how_many_lines_it_has_found(tiny: Make, car: Car, tmp_path: Path) -> None:
+    seen = run(tiny(task={"guide": {"grip": 0.8, "margin": 0.0}}), car, tmp_path, 0)
+    check_progress(seen, ("tracks", "lines", "teacher", "student"))
+    assert sum(progress.stage == "lines" for progress in seen) == tiny()["tracks"]
+
+
+def check_progress(seen: Sequence[Progress], stages: Sequence[str]) -> None:
+    """Each stage in turn, and each reaches its end."""
+    assert list(dict.fromkeys(progress.stage for progress in seen)) == list(stages)
+    for stage in stages:
         steps = [progress for progress in seen if progress.stage == stage]
-        assert steps
         assert [step.done for step in steps] == sorted(step.done for step in steps)
         assert steps[-1].done == steps[-1].total
 

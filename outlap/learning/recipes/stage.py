@@ -11,7 +11,7 @@ from outlap.states import State
 class Progress(NamedTuple):
     """How far a stage of training is."""
 
-    stage: str  # "tracks", "teacher" or "student"
+    stage: str  # "tracks", "lines", "teacher" or "student"
     done: int  # iterations
     total: int
     measures: dict[str, float]

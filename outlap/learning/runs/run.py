@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,8 @@ class _Run:
         self, config: TrainingConfig, trained: TrainingTracks, task: DrivingTask, state: State, warming: Warming
     ) -> Distiller:
         """The teacher's head start, then student and teacher side by side."""
+        if config.task.guide is not None:
+            task.find_guide(self._telling("lines"))
         training = TeacherTraining(task, config.teacher)
         if state["stage"] != "student":
             self._learn("teacher", training, state)
@@ -388,11 +391,16 @@ class _Run:
         return self.folder.policy_file
 
     def _tracks(self) -> TrainingTracks:
+        return training_tracks(self.config.mix, self.folder.tracks_folder, self._streams[0], self._telling("tracks"))
+
+    def _telling(self, stage: str) -> Callable[[int, int], None]:
+        """Tells how far ``stage``, which learns nothing yet, is."""
+
         def told(done: int, total: int) -> None:
             self._between()
-            self._tell(Progress("tracks", done, total, {}))
+            self._tell(Progress(stage, done, total, {}))
 
-        return training_tracks(self.config.mix, self.folder.tracks_folder, self._streams[0], told)
+        return told
 
 
 def _score(clean_laps: float, lap_time: float) -> Score:
