@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +56,23 @@ TINY: dict[str, Any] = {
     },
     "validation": {"cars": 2, "tracks": ["oval"], "every": 2, "until_clean": 2, "last_cars": 6},
 }
+
+# What most tests need of Numba's compiled code.
+COMPILED = """
+from outlap.simulation.rendering.render import warm
+from outlap.simulation.yardstick import yardstick
+from outlap.track.formats import load_track
+from outlap.vehicle.car import load_car
+warm(1)
+warm(3)
+yardstick(load_track("oval"), load_car(), 2.0)
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile once, where each of several workers would compile the same at the same time."""
+    if getattr(config.option, "numprocesses", None) and not config.option.collectonly:
+        subprocess.run([sys.executable, "-c", COMPILED], check=False)
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,7 @@ def test_a_winding_road_keeps_all_limits(name: str, speed: float) -> None:
 
 @pytest.mark.slow
 def test_a_reversed_track_takes_the_same_time() -> None:
-    track = load_track("coil")
+    track = load_track("hairpins")
     there, back = (fastest_line(one, CAR).lap_time for one in (track, track.reversed()))
     assert there == pytest.approx(back, rel=1e-3)
 
