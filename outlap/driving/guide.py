@@ -6,6 +6,7 @@ only sees the road has to find out by leaving it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -28,6 +29,7 @@ from outlap.vehicle.car import Car
 Floats = NDArray[np.float64]
 
 GRID = 0.02  # m, between the places along the centre line for which the line is looked up
+PARTS = (1.0, 0.75, 0.5, 0.25)  # of the margin, until there is a way round; then none
 DELAY = sum(LIVE_DELAY) / 2 * TICK  # s, of commands, that is reckoned with
 
 # Columns of the table: place, speed, curvature.
@@ -107,13 +109,11 @@ class Guide:
 
 
 def _line(track: Track, limits: Limits) -> FastestLine:
-    """The fastest line; where the road is too winding for the margin, one that keeps to the border itself."""
-    try:
-        return fastest_line(track, limits)
-    except OutlapError:
-        if limits.margin <= 0:
-            raise
-        return fastest_line(track, replace(limits, margin=0.0))
+    """The fastest line; where the road is too winding for the margin, one that keeps less from the borders."""
+    for part in PARTS:
+        with contextlib.suppress(OutlapError):
+            return fastest_line(track, replace(limits, margin=part * limits.margin))
+    return fastest_line(track, replace(limits, margin=0.0))
 
 
 def _table(tracks: TrackSet, number: int, line: FastestLine) -> Floats:

@@ -124,10 +124,17 @@ def test_a_guide_that_another_task_has_found_is_taken_over(
     assert other.guide is task.guide
 
 
-def test_a_road_too_winding_for_the_margin_is_followed_along_its_border(car: Car, training: TrainingConfig) -> None:
-    coil = load_track("coil")
-    wide = training.task.model_copy(update={"guide": training.task.guide.model_copy(update={"margin": 0.5})})  # type: ignore[union-attr]
-    assert np.isfinite(Guide(TrackSet([coil]), car, wide).speed(np.zeros(1, np.int64), np.zeros(1))).all()
+def test_a_road_too_winding_for_the_margin_is_followed_with_as_much_as_there_is_room_for(
+    oval: Track, car: Car, training: TrainingConfig
+) -> None:
+    first, s = np.zeros(1, np.int64), np.zeros(1)
+
+    def guide(margin: float) -> Guide:
+        given = training.task.model_copy(update={"guide": training.task.guide.model_copy(update={"margin": margin})})  # type: ignore[union-attr]
+        return Guide(TrackSet([oval]), car, given)
+
+    assert guide(0.6).speed(first, s) == guide(0.3).speed(first, s)  # half of it
+    assert np.isfinite(guide(5.0).speed(first, s)).all()  # none of it
 
 
 @pytest.mark.parametrize("guide", [{"grip": 0, "margin": 0}, {"grip": 1.2, "margin": 0}, {"grip": 1}, {"speed": 1}])
