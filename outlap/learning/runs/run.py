@@ -257,17 +257,8 @@ class _Run:
         eyes = Eyes(task.fleet, config.view, self._streams[3], config.randomization, config.task.rate_hz)
         student = Student(config.student, config.observation, task.table)
         self._watch(student)
-        distiller = Distiller(
-            task,
-            eyes,
-            training,
-            student,
-            config.observation,
-            config.distill,
-            self._streams[4],
-            self._folder,
-            mirrors=config.mix.generated > 0,
-        )
+        mirrors, seen, seed = config.mix.generated > 0, config.observation, self._streams[4]
+        distiller = Distiller(task, eyes, training, student, seen, config.distill, seed, self._folder, mirrors=mirrors)
         self._learn("student", distiller, state)
         return distiller
 
@@ -360,15 +351,14 @@ class _Run:
         with under("begun"):
             self._begun = {str(name): float(seconds) for name, seconds in state["begun"].items()}
         with under("first_clean"):
-            self._first_clean = None if state["first_clean"] is None else float(state["first_clean"])
+            self._first_clean = None if (first := state["first_clean"]) is None else float(first)
         with under("best"):
-            self._best = None if state["best"] is None else _score(*state["best"])
+            self._best = None if (best := state["best"]) is None else Score(*map(float, best))
 
     def _finish(self, learned: Distiller | PixelTraining) -> Path:
         """Write the run's results; its policy is the student as it is at the schedule's end."""
         digest = self._results.publish(learned.student)
-        seconds = self.seconds
-        frames = learned.frames
+        seconds, frames = self.seconds, learned.frames
         score = self._results.report(learned.student, self._curves, self._streams[7])
         measured = {
             "train_seconds": round(seconds, 2),
@@ -386,8 +376,7 @@ class _Run:
         if isinstance(learned, Distiller):
             state["teacher"] = learned.teacher.state()
         about = _about(self.config, self.car, self.seed, finished=True)
-        reached = Reached(stage="end", done=0, total=0)
-        save_checkpoint(self._folder, "end", about, reached, state, [])
+        save_checkpoint(self._folder, "end", about, Reached(stage="end", done=0, total=0), state, [])
         return self.folder.policy_file
 
     def _tracks(self) -> TrainingTracks:
@@ -401,7 +390,3 @@ class _Run:
             self._tell(Progress(stage, done, total, {}))
 
         return told
-
-
-def _score(clean_laps: float, lap_time: float) -> Score:
-    return Score(float(clean_laps), float(lap_time))
