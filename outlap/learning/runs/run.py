@@ -353,7 +353,7 @@ class _Run:
         with under("first_clean"):
             self._first_clean = None if (first := state["first_clean"]) is None else float(first)
         with under("best"):
-            self._best = None if (best := state["best"]) is None else Score(*map(float, best))
+            self._best = None if (best := state["best"]) is None else Score(float(best[0]), float(best[1]))
 
     def _finish(self, learned: Distiller | PixelTraining) -> Path:
         """Write the run's results; its policy is the student as it is at the schedule's end."""
